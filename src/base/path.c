@@ -1,0 +1,64 @@
+#include "base/path.h"
+
+#include "base/str.h"
+
+char *path_clean(const void *owner, const char *path)
+{
+    bool absolute = *path == '/';
+    char *out = mem_array(owner, char, strlen(path) + 2);
+    size_t n = 0, floor = 0; /* below `floor` stand leading ".." components that cannot be taken back */
+    if (absolute)
+        out[n++] = '/';
+    floor = n;
+    while (*path) {
+        while (*path == '/')
+            path++;
+        size_t len = strcspn(path, "/");
+        if (len == 0)
+            break;
+        if (len == 1 && path[0] == '.') {
+            /* stays where it is */
+        } else if (len == 2 && path[0] == '.' && path[1] == '.' && n > floor) {
+            while (n > floor && out[n - 1] != '/')
+                n--;
+            if (n > floor)
+                n--;
+        } else if (!(len == 2 && path[0] == '.' && path[1] == '.' && absolute)) {
+            if (n && out[n - 1] != '/')
+                out[n++] = '/';
+            memcpy(out + n, path, len);
+            n += len;
+            if (len == 2 && path[0] == '.' && path[1] == '.')
+                floor = n;
+        }
+        path += len;
+    }
+    if (n == 0)
+        out[n++] = '.';
+    out[n] = '\0';
+    return out;
+}
+
+char *path_join(const void *owner, const char *base, const char *path)
+{
+    if (*path == '/' || str_is_empty(base))
+        return path_clean(owner, path);
+    char *joined = mem_printf(NULL, "%s/%s", base, path);
+    char *clean = path_clean(owner, joined);
+    talloc_free(joined);
+    return clean;
+}
+
+char *path_parent(const void *owner, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return mem_strdup(owner, ".");
+    return mem_strndup(owner, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+const char *path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

@@ -1,0 +1,48 @@
+#pragma once
+/*
+ * From command-line options to a checked project: find files, read .env, parse, interpolate, include,
+ * extend, merge, check, normalise, bind. Reads files and the environment it is given; changes nothing.
+ */
+#include "base/error.h"
+#include "model/project.h"
+
+struct load_options {
+    char **files;             /* -f, in order; NULL: COMPOSE_FILE, else discovery */
+    char *project_name;       /* -p */
+    char *project_directory;  /* --project-directory */
+    char **env_files;         /* --env-file */
+    char **profiles;          /* --profile; NULL: COMPOSE_PROFILES */
+    char **services;          /* selected on the command line: activates their profiles; NULL: all */
+    bool with_dependencies;   /* keep what the selected services depend on (default for most commands) */
+    char *const *environment; /* K=V, the process environment */
+    const char *cwd;
+    /* `config` flags */
+    bool no_interpolate, no_normalize, no_path_resolution, no_consistency, no_env_resolution;
+};
+
+/* A list of independent problems; every line is "file:line:col: path: what" and may have a hint. */
+struct diagnostics {
+    struct diagnostic {
+        char *text; /* complete, with position */
+        bool is_error;
+    } * items;
+    size_t count, error_count;
+};
+
+enum { LOAD_NO_FILE = 1 }; /* no Compose file anywhere: commands that can work from state go on without */
+
+/*
+ * Loads the project as a child of `owner`. Warnings, and every error but the first, are in `diagnostics`
+ * (owned by `owner`); with any error the result is negative and err holds the first one with its position.
+ */
+int project_load(const void *owner, const struct load_options *options, struct project **ret,
+                 struct diagnostics *diagnostics, struct error *err);
+
+/* Only the project's name, by the same rules, without looking into more than is needed: for commands on a
+ * running project. */
+int project_name_find(const void *owner, const struct load_options *options, char **ret, struct error *err);
+
+enum config_format { CONFIG_YAML, CONFIG_JSON };
+
+/* What `compote config` prints, as one talloc string, in docker compose's form. */
+char *project_print(const void *owner, const struct project *project, enum config_format format);

@@ -1,0 +1,198 @@
+#include "base/strv.h"
+#include "sys/fd.h"
+#include "sys/fs.h"
+#include "sys/loop.h"
+#include "sys/spawn.h"
+
+#include "lib/unit.h"
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+static char *scratch(void **state)
+{
+    char template[] = "/tmp/compote-test-sys-XXXXXX";
+    assert_non_null(mkdtemp(template));
+    *state = mem_strdup(NULL, template);
+    return *state;
+}
+
+static int remove_scratch(void **state)
+{
+    struct error err = ERROR_INIT;
+    int r = *state ? fs_remove_tree(*state, &err) : 0;
+    talloc_free(*state);
+    return r;
+}
+
+static void test_files_are_replaced_whole(void **state)
+{
+    char *dir = scratch(state);
+    struct error err = ERROR_INIT;
+    char *path = mem_printf(dir, "%s/a/b/c", dir), *data;
+    size_t size;
+    assert_int_equal(fs_read_file(dir, path, 100, &data, NULL, &err), FS_ABSENT);
+    assert_int_equal(fs_mkdir_p(mem_printf(dir, "%s/a/b", dir), 0700, &err), 0);
+    assert_int_equal(fs_write_file(path, "hello", 5, 0600, true, &err), 0);
+    assert_int_equal(fs_read_file(dir, path, 100, &data, &size, &err), 0);
+    assert_string_equal(data, "hello");
+    assert_int_equal(size, 5);
+    assert_int_equal(fs_read_file(dir, path, 4, &data, NULL, &err), -EFBIG);
+    char **names;
+    assert_int_equal(fs_list(dir, mem_printf(dir, "%s/a/b", dir), &names, &err), 0);
+    assert_int_equal(strv_len(names), 1);
+}
+
+static void test_opening_stays_beneath(void **state)
+{
+    char *dir = scratch(state);
+    struct error err = ERROR_INIT;
+    int fd;
+    cleanup_close int dir_fd = -1;
+    assert_int_equal(fs_open_dir(dir, &dir_fd, &err), 0);
+    assert_int_equal(symlinkat("/etc", dir_fd, "link"), 0);
+    assert_int_equal(fs_write_file(mem_printf(dir, "%s/file", dir), "", 0, 0600, false, &err), 0);
+    assert_int_equal(symlinkat("file", dir_fd, "inner"), 0);
+    assert_true(fs_open_beneath(dir_fd, "../x", O_RDONLY, 0, true, &fd, &err) < 0);
+    assert_true(fs_open_beneath(dir_fd, "link/passwd", O_RDONLY, 0, true, &fd, &err) < 0);
+    assert_true(fs_open_beneath(dir_fd, "inner", O_RDONLY, 0, false, &fd, &err) < 0);
+    assert_int_equal(fs_open_beneath(dir_fd, "inner", O_RDONLY, 0, true, &fd, &err), 0);
+    close(fd);
+    /* With the directory as root, "/etc" is dir/etc, which is not there. */
+    assert_true(fs_open_in_root(dir_fd, "link/passwd", O_RDONLY, &fd, &err) < 0);
+}
+
+static void test_removal_does_not_follow_links(void **state)
+{
+    char *dir = scratch(state);
+    struct error err = ERROR_INIT;
+    char *keep = mem_printf(dir, "%s/keep", dir), *tree = mem_printf(dir, "%s/tree", dir);
+    assert_int_equal(fs_write_file(keep, "x", 1, 0600, false, &err), 0);
+    assert_int_equal(fs_mkdir_p(mem_printf(dir, "%s/deep/er", tree), 0700, &err), 0);
+    assert_int_equal(symlink(dir, mem_printf(dir, "%s/deep/up", tree)), 0);
+    assert_int_equal(fs_remove_tree(tree, &err), 0);
+    assert_false(fs_exists(tree));
+    assert_true(fs_exists(keep));
+    assert_int_equal(fs_remove_tree(tree, &err), 0);
+}
+
+static void test_lock_excludes(void **state)
+{
+    char *dir = scratch(state);
+    struct error err = ERROR_INIT;
+    char *path = mem_printf(dir, "%s/lock", dir);
+    int second;
+    cleanup_close int first = -1;
+    assert_int_equal(fs_lock(path, false, true, &first, &err), 0);
+    assert_int_equal(fs_lock(path, false, false, &second, &err), LOCK_BUSY);
+    close(TAKE_FD(first));
+    assert_int_equal(fs_lock(path, false, false, &second, &err), 0);
+    close(second);
+}
+
+static void test_spawn_reports(void **state UNUSED)
+{
+    struct error err = ERROR_INIT;
+    char out[64];
+    int status;
+    char *echo[] = {"sh", "-c", "echo out; echo err >&2; exit 3", NULL};
+    struct spawn spawn = {
+        .argv = echo, .std = {-1, -1, -1}
+    };
+    assert_int_equal(spawn_run(&spawn, out, sizeof(out), &status, &err), 0);
+    assert_int_equal(status, 3);
+    assert_string_equal(out, "out\nerr\n");
+
+    char *missing[] = {"/nonexistent/program", NULL};
+    spawn.argv = missing;
+    assert_int_equal(spawn_run(&spawn, NULL, 0, &status, &err), -ENOENT);
+
+    char *killed[] = {"sh", "-c", "kill -9 $$", NULL};
+    spawn.argv = killed;
+    assert_int_equal(spawn_run(&spawn, NULL, 0, &status, &err), 0);
+    assert_int_equal(status, 137);
+
+    char *flood[] = {"head", "-c", "300000", "/dev/zero", NULL};
+    spawn.argv = flood;
+    assert_int_equal(spawn_run(&spawn, out, sizeof(out), &status, &err), 0);
+    assert_int_equal(status, 0);
+}
+
+static void test_messages_carry_descriptors(void **state UNUSED)
+{
+    struct error err = ERROR_INIT;
+    int pair[2], pipe_ends[2], got;
+    assert_int_equal(fd_seqpacket_pair(pair, &err), 0);
+    assert_int_equal(fd_pipe(pipe_ends, &err), 0);
+    assert_int_equal(fd_send(pair[0], "hi", 2, &pipe_ends[1], 1, &err), 0);
+    char data[16];
+    size_t size, fds;
+    assert_int_equal(fd_receive(pair[1], data, sizeof(data), &size, &got, 1, &fds, &err), 0);
+    assert_int_equal(size, 2);
+    assert_int_equal(fds, 1);
+    assert_int_equal(fd_write_all(got, "x", 1, &err), 0);
+    assert_int_equal(fd_read_full(pipe_ends[0], data, 1, &size, &err), 0);
+    assert_int_equal(data[0], 'x');
+    close(got), close(pipe_ends[0]), close(pipe_ends[1]), close(pair[0]), close(pair[1]);
+}
+
+struct counter {
+    int timers;
+    struct loop_source timer, doomed;
+};
+
+static int on_timer(struct loop *loop, struct loop_source *source UNUSED, uint32_t events UNUSED, void *data,
+                    struct error *err)
+{
+    struct counter *c = data;
+    loop_remove(loop, &c->doomed);
+    if (++c->timers == 3) {
+        loop_stop(loop);
+        return 0;
+    }
+    return loop_timer(loop, &c->timer, 1000, on_timer, c, err);
+}
+
+static int on_doomed(struct loop *loop UNUSED, struct loop_source *source UNUSED, uint32_t events UNUSED,
+                     void *data UNUSED, struct error *err)
+{
+    return error_set(err, EIO, "a removed source was called");
+}
+
+static void test_loop_timers_and_removal(void **state UNUSED)
+{
+    struct error err = ERROR_INIT;
+    struct loop loop;
+    struct counter c = {.timer = LOOP_SOURCE_INIT, .doomed = LOOP_SOURCE_INIT};
+    assert_int_equal(loop_init(&loop, &err), 0);
+    assert_int_equal(loop_timer(&loop, &c.timer, 1, on_timer, &c, &err), 0);
+    assert_int_equal(loop_timer(&loop, &c.doomed, 20 * 1000000, on_doomed, &c, &err), 0);
+    assert_int_equal(loop_run(&loop, &err), 0);
+    assert_int_equal(c.timers, 3);
+    loop_remove(&loop, &c.timer);
+    loop_done(&loop);
+}
+
+static void test_process_identity(void **state UNUSED)
+{
+    struct error err = ERROR_INIT;
+    uint64_t a = 0, b = 0;
+    assert_int_equal(process_start_time(getpid(), &a, &err), 0);
+    assert_int_equal(process_start_time(getpid(), &b, &err), 0);
+    assert_true(a > 0 && a == b);
+    assert_true(process_start_time(0x7ffffff, &a, &err) < 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_files_are_replaced_whole, remove_scratch),
+        cmocka_unit_test_teardown(test_opening_stays_beneath, remove_scratch),
+        cmocka_unit_test_teardown(test_removal_does_not_follow_links, remove_scratch),
+        cmocka_unit_test_teardown(test_lock_excludes, remove_scratch),
+        cmocka_unit_test(test_spawn_reports),
+        cmocka_unit_test(test_messages_carry_descriptors),
+        cmocka_unit_test(test_loop_timers_and_removal),
+        cmocka_unit_test(test_process_identity),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
