@@ -7,6 +7,7 @@ static int negative_code(const struct error *err)
     return err && err->code > 0 ? -err->code : -EINVAL;
 }
 
+PRINTF_LIKE(5, 0)
 static int set_va(struct error *err, const char *file, int line, int code, const char *fmt, va_list ap)
 {
     if (code <= 0)
