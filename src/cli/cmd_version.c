@@ -1,0 +1,39 @@
+#include "cli/commands.h"
+
+#include "cli/app.h"
+
+#include "base/str.h"
+
+struct version_options {
+    char *format;
+    bool is_short;
+};
+
+static const struct flag flags[] = {
+    {"format",                          'f', STRING_AT(struct version_options, format), .bits = FLAG_QUIET_DEFAULT,
+     .help = "Format the output. Values: [pretty | json]. (Default: pretty)"},
+    {"short", 0, BOOL_AT(struct version_options, is_short), .help = "Shows only Compose's version number"},
+    {0      },
+};
+
+/* Tools that call docker-compose read "Docker Compose version vN" and compare N. */
+static int run(struct app *app, const void *data, char *const *args UNUSED, struct error *err UNUSED)
+{
+    const struct version_options *options = data;
+    if (options->is_short)
+        puts(COMPOTE_VERSION);
+    else if (str_eq(options->format, "json"))
+        puts("{\"version\":\"v" COMPOTE_VERSION "\"}");
+    else
+        printf("%s version v" COMPOTE_VERSION "\n", app->config.is_docker ? "Docker Compose" : "compote");
+    return 0;
+}
+
+const struct command command_version = {
+    .name = "version",
+    .args = "[OPTIONS]",
+    .summary = "Show the compote version information",
+    .flags = flags,
+    .options_size = sizeof(struct version_options),
+    .run = run,
+};
