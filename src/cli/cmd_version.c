@@ -9,11 +9,12 @@ struct version_options {
     bool is_short;
 };
 
+#define OPTIONS struct version_options
+
 static const struct flag flags[] = {
-    {"format",                          'f', STRING_AT(struct version_options, format), .bits = FLAG_QUIET_DEFAULT,
-     .help = "Format the output. Values: [pretty | json]. (Default: pretty)"},
-    {"short", 0, BOOL_AT(struct version_options, is_short), .help = "Shows only Compose's version number"},
-    {0      },
+    FLAG("format", 'f', STRING, format, "Format the output. Values: [pretty | json]. (Default: pretty)"),
+    FLAG("short", 0, BOOL, is_short, "Shows only Compose's version number"),
+    FLAG_END,
 };
 
 /* Tools that call docker-compose read "Docker Compose version vN" and compare N. */

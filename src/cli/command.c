@@ -21,10 +21,11 @@ struct program_options {
     bool version;
 };
 
+#define OPTIONS struct program_options
+
 static const struct flag program_flags[] = {
-    {"version",                       'v', BOOL_AT(struct program_options, version), .bits = FLAG_HIDDEN,
-     .help = "Show the version"},
-    {0},
+    FLAG("version", 'v', BOOL, version, "Show the version", .bits = FLAG_HIDDEN),
+    FLAG_END,
 };
 
 const struct command *command_find(const struct command *const *table, const char *name)

@@ -86,9 +86,8 @@ void config_dirs(const void *owner, const struct config *config, const char *roo
     if (!root)
         root = config_get(config, "COMPOTE_ROOT");
     if (root) {
-        char *base = path_join(owner, config->cwd, root);
-        *ret_data = mem_printf(owner, "%s/data", base);
-        *ret_run = mem_printf(owner, "%s/run", base);
+        *ret_data = path_join(owner, config->cwd, root);
+        *ret_run = path_join(owner, *ret_data, "run");
     } else if (geteuid() == 0) {
         *ret_data = mem_strdup(owner, "/var/lib/compote");
         *ret_run = mem_strdup(owner, "/run/compote");

@@ -29,8 +29,8 @@ const char *config_get(const struct config *config, const char *name);
 bool config_is_true(const char *value);
 
 /*
- * Where compote keeps everything below a root: --root or COMPOTE_ROOT give both directories one parent;
- * root's default is /var/lib/compote and /run/compote, other users' the XDG directories.
+ * Where compote keeps things. With --root DIR (or COMPOTE_ROOT): DIR and DIR/run. Else root's are
+ * /var/lib/compote and /run/compote, other users' the XDG directories.
  */
 void config_dirs(const void *owner, const struct config *config, const char *root, char **ret_data,
                  char **ret_run);

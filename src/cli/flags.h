@@ -56,6 +56,19 @@ struct flag {
 #define STRING_AT(type, member) FLAG_STRING, FLAG_MEMBER_(type, member, char *)
 #define LIST_AT(type, member) FLAG_LIST, FLAG_MEMBER_(type, member, char **)
 
+/*
+ * A row of a table. The file that uses it says once what its options are: #define OPTIONS struct up_options.
+ *     FLAG("tail", 'n', STRING, tail, "Number of lines to show", .fallback = "all"),
+ */
+#define FLAG(name, letter, kind, member, text, ...)                                                          \
+    {                                                                                                        \
+        name, letter, kind##_AT(OPTIONS, member), .help = (text), ##__VA_ARGS__                              \
+    }
+#define FLAG_END                                                                                             \
+    {                                                                                                        \
+        NULL                                                                                                 \
+    }
+
 struct app;
 
 enum command_bits {

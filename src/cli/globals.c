@@ -7,35 +7,34 @@
 static const char *const progress_choices[] = {"auto", "tty", "plain", "json", "quiet", NULL};
 static const char *const ansi_choices[] = {"never", "always", "auto", NULL};
 
-#define G(kind, member) kind##_AT(struct globals, member)
+#define OPTIONS struct globals
 
 const struct flag global_flags[] = {
-    {"all-resources",                                                                         0, G(BOOL, all_resources),
-     .help = "Include all resources, even those not used by services"},
-    {"ansi",                                                                                 0, G(STRING, ansi), .choices = ansi_choices, .fallback = "auto",
-     .help = "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")"},
-    {"compatibility",                        0, G(BOOL, compatibility), .help = "Run compose in backward compatibility mode"},
-    {"config",                                                                                  0, G(STRING, docker_config), .bits = FLAG_HIDDEN, .help = "Location of client config files",
-     .complete = "dir"},
-    {"debug",                                                                               'D', G(BOOL, debug), .help = "Show what is going on inside, on standard error"},
-    {"dry-run",                                                                0, G(BOOL, dry_run), .help = "Execute command in dry run mode"},
-    {"env-file", 0, G(LIST, env_files), .complete = "file", .help = "Specify an alternate environment file"},
-    {"file",                                                                         'f', G(LIST, files), .complete = "file", .help = "Compose configuration files"},
-    {"log-level",                                                                                 'l', G(STRING, log_level), .bits = FLAG_HIDDEN, .help = "Set the logging level"},
-    {"no-ansi",                                   0, G(BOOL, no_ansi), .bits = FLAG_HIDDEN, .help = "Do not print ANSI control characters"},
-    {"parallel",                                                                                0, G(INT, parallel), .fallback = "-1", .help = "Control max parallelism, -1 for unlimited"},
-    {"profile",                                                                               0, G(LIST, profiles), .complete = "profile", .help = "Specify a profile to enable"},
-    {"progress",                                                                    0, G(STRING, progress), .choices = progress_choices, .fallback = "auto",
-     .bits = FLAG_QUIET_DEFAULT, .help = "Set type of progress output (auto, tty, plain, json, quiet)"},
-    {"project-directory",                                                                       0, G(STRING, project_directory), .complete = "dir",
-     .help =
-         "Specify an alternate working directory (default: the path of the, first specified, Compose file)"},
-    {"project-name",                                                                                 'p', G(STRING, project_name), .complete = "project", .help = "Project name"},
-    {"root",                                                                                 0, G(STRING, root), .metavar = "dir", .complete = "dir",
-     .help = "Keep images, volumes, containers and state below this directory"},
-    {"verbose",                              0, G(BOOL, verbose), .bits = FLAG_HIDDEN, .help = "Show more output"},
-    {"workdir",                                                                               0, G(STRING, workdir), .bits = FLAG_DEPRECATED, .help = "use --project-directory instead"},
-    {0                                                                                },
+    FLAG("all-resources", 0, BOOL, all_resources, "Include all resources, even those not used by services"),
+    FLAG("ansi", 0, STRING, ansi,
+         "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")",
+         .choices = ansi_choices, .fallback = "auto"),
+    FLAG("compatibility", 0, BOOL, compatibility, "Run compose in backward compatibility mode"),
+    FLAG("config", 0, STRING, docker_config, "Location of client config files", .bits = FLAG_HIDDEN),
+    FLAG("debug", 'D', BOOL, debug, "Show what is going on inside, on standard error"),
+    FLAG("dry-run", 0, BOOL, dry_run, "Execute command in dry run mode"),
+    FLAG("env-file", 0, LIST, env_files, "Specify an alternate environment file", .complete = "file"),
+    FLAG("file", 'f', LIST, files, "Compose configuration files", .complete = "file"),
+    FLAG("log-level", 'l', STRING, log_level, "Set the logging level", .bits = FLAG_HIDDEN),
+    FLAG("no-ansi", 0, BOOL, no_ansi, "Do not print ANSI control characters", .bits = FLAG_HIDDEN),
+    FLAG("parallel", 0, INT, parallel, "Control max parallelism, -1 for unlimited", .fallback = "-1"),
+    FLAG("profile", 0, LIST, profiles, "Specify a profile to enable", .complete = "profile"),
+    FLAG("progress", 0, STRING, progress, "Set type of progress output (auto, tty, plain, json, quiet)",
+         .choices = progress_choices, .fallback = "auto", .bits = FLAG_QUIET_DEFAULT),
+    FLAG("project-directory", 0, STRING, project_directory,
+         "Specify an alternate working directory (default: the path of the, first specified, Compose file)",
+         .complete = "dir"),
+    FLAG("project-name", 'p', STRING, project_name, "Project name", .complete = "project"),
+    FLAG("root", 0, STRING, root, "Keep images, volumes, containers and state below this directory",
+         .metavar = "dir", .complete = "dir"),
+    FLAG("verbose", 0, BOOL, verbose, "Show more output", .bits = FLAG_HIDDEN),
+    FLAG("workdir", 0, STRING, workdir, "use --project-directory instead", .bits = FLAG_DEPRECATED),
+    FLAG_END,
 };
 
 /* Variables that act like a flag unless the flag is given. Those about files, profiles and names are the
