@@ -8,6 +8,7 @@ static int negative_code(const struct error *err)
 }
 
 PRINTF_LIKE(5, 0)
+PRINTF_LIKE(5, 0)
 static int set_va(struct error *err, const char *file, int line, int code, const char *fmt, va_list ap)
 {
     if (code <= 0)

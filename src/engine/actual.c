@@ -1,0 +1,50 @@
+#include "engine/actual.h"
+
+static int read_container(struct actual *actual, struct engine *engine, struct container_record *record,
+                          struct error *err)
+{
+    struct actual_container *c = mem_new(actual, struct actual_container);
+    c->record = record;
+    mem_steal(c, record);
+    c->status = (struct container_status){.state = STATE_CREATED, .exit_code = -1};
+    mem_append(actual, actual->containers, actual->container_count, c);
+    if (!record->ready)
+        return 0;
+    int r = container_adopt(&engine->dirs, record->id, err);
+    if (r >= 0)
+        r = container_status_read(&engine->dirs, record->id, &c->status, err);
+    c->has_healthcheck = c->status.health != HEALTH_NONE;
+    return r < 0 ? error_wrap(err, "container %s", record->name) : 0;
+}
+
+int actual_read(const void *owner, struct engine *engine, const char *project, struct actual **ret,
+                struct error *err)
+{
+    struct actual *actual = mem_new(owner, struct actual);
+    actual->project = mem_strdup(actual, project);
+    struct container_record **records;
+    size_t count;
+    int r = state_containers(actual, engine->state, project, &records, &count, err);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = read_container(actual, engine, records[i], err);
+    if (r == 0)
+        r = state_networks(actual, engine->state, project, &actual->networks, &actual->network_count, err);
+    if (r == 0)
+        r = state_volumes(actual, engine->state, project, &actual->volumes, &actual->volume_count, err);
+    if (r < 0) {
+        talloc_free(actual);
+        return r;
+    }
+    *ret = actual;
+    return 0;
+}
+
+struct actual_container *actual_find(const struct actual *actual, const char *service, int number)
+{
+    for (size_t i = 0; i < actual->container_count; i++) {
+        struct actual_container *c = actual->containers[i];
+        if (!c->record->oneoff && c->record->number == number && str_eq(c->record->service, service))
+            return c;
+    }
+    return NULL;
+}

@@ -1,0 +1,88 @@
+/* `exec`, and waiting for containers to end. */
+#include "engine/actual.h"
+#include "engine/view.h"
+
+int engine_exec(struct engine *engine, const char *name, const char *service, int index,
+                const struct exec_options *options, int *ret_status, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct actual *actual;
+    int r = actual_read(tmp, engine, name, &actual, err);
+    if (r < 0)
+        return r;
+    const struct actual_container *found = NULL;
+    bool known = false;
+    for (size_t i = 0; i < actual->container_count && !found; i++) {
+        const struct actual_container *c = actual->containers[i];
+        if (c->record->oneoff || strcmp(c->record->service, service) != 0 || !c->record->ready)
+            continue;
+        known = true;
+        if (index ? c->record->number == index : actual_is_up(c))
+            found = c;
+    }
+    if (index && known && !found)
+        return error_set(err, ENOENT, "service \"%s\" has no container with index %d", service, index);
+    if (!found || !actual_is_up(found))
+        return error_set(err, ESRCH, "service \"%s\" is not running", service);
+    if (found->status.state == STATE_PAUSED)
+        return error_set(err, EBUSY, "container %s is paused; unpause it first", found->record->name);
+    return container_exec(&engine->dirs, found->record->id, options, ret_status, err);
+}
+
+/* ---- waiting for the end ---- */
+
+struct exit_wait {
+    struct engine *engine;
+    size_t running;
+    void (*exited)(void *data, const struct container_view *container, int code, bool restarting);
+    void *data;
+};
+
+struct exit_watch {
+    struct exit_wait *wait;
+    struct container_view *view;
+    struct container_watch *watch;
+    bool ended;
+};
+
+static void exit_changed(void *data, const struct container_status *status)
+{
+    struct exit_watch *w = data;
+    if (w->ended)
+        return;
+    bool restarting = status->state == STATE_RESTARTING && w->view->status.state != STATE_RESTARTING;
+    bool ended = status->state == STATE_EXITED || status->state == STATE_DEAD;
+    w->view->status = *status;
+    if ((ended || restarting) && w->wait->exited)
+        w->wait->exited(w->wait->data, w->view, status->exit_code, restarting);
+    if (ended) {
+        w->ended = true;
+        w->wait->running--;
+    }
+}
+
+enum { TICK_MS = 100 };
+
+int engine_wait_exit(struct engine *engine, struct container_view *const *containers, size_t count,
+                     void (*exited)(void *data, const struct container_view *container, int code, bool restarting),
+                     void *data, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct exit_wait wait = {.engine = engine, .running = count, .exited = exited, .data = data};
+    for (size_t i = 0; i < count; i++) {
+        struct exit_watch *w = mem_new(tmp, struct exit_watch);
+        w->wait = &wait;
+        w->view = containers[i];
+        int r = container_watch(w, &engine->dirs, containers[i]->id, &engine->loop, exit_changed, w, &w->watch, err);
+        if (r < 0)
+            return r;
+    }
+    while (wait.running) {
+        if (engine->cancelled)
+            return error_set(err, ECANCELED, "canceled");
+        int r = loop_once(&engine->loop, TICK_MS, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

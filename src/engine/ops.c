@@ -1,0 +1,18 @@
+/* The table of operations: a row says how each is called and what does it. */
+#include "engine/ops.h"
+
+const struct op_row op_rows[OP__COUNT] = {
+    [OP_PULL] = {"Pulling",  "Pulled",    op_pull,               op_pull_cancel          },
+    [OP_NETWORK_CREATE] = {"Creating", "Created",   op_network_create,     NULL                    },
+    [OP_VOLUME_CREATE] = {"Creating", "Created",   op_volume_create,      NULL                    },
+    [OP_CONTAINER_CREATE] = {"Creating", "Created",   op_container_create,   NULL                    },
+    [OP_CONTAINER_RECREATE] = {"Recreate", "Recreated", op_container_recreate, NULL                    },
+    [OP_CONTAINER_START] = {"Starting", "Started",   op_container_start,    NULL                    },
+    [OP_CONTAINER_WAIT] = {"Waiting",  NULL,        op_container_wait,     op_container_wait_cancel},
+    [OP_CONTAINER_STOP] = {"Stopping", "Stopped",   op_container_stop,     NULL                    },
+    [OP_CONTAINER_KILL] = {"Killing",  "Killed",    op_container_kill,     NULL                    },
+    [OP_CONTAINER_REMOVE] = {"Removing", "Removed",   op_container_remove,   NULL                    },
+    [OP_NETWORK_REMOVE] = {"Removing", NULL,        op_network_remove,     NULL                    },
+    [OP_VOLUME_REMOVE] = {"Removing", "Removed",   op_volume_remove,      NULL                    },
+    [OP_IMAGE_REMOVE] = {"Removing", "Removed",   op_image_remove,       NULL                    },
+};

@@ -1,0 +1,393 @@
+/* The runtime's view of a container. Where docker and the Compose specification leave a default, the comment
+ * names it. */
+#include "engine/spec.h"
+
+#include "base/path.h"
+#include "base/units.h"
+#include "sys/fs.h"
+
+static char **choose_argv(const void *owner, const struct spec_request *request)
+{
+    const struct service *service = request->service;
+    const struct run_options *oneoff = request->oneoff;
+    char *const *entrypoint = service->entrypoint, *const *command = service->command;
+    char **argv = NULL;
+    if (oneoff && oneoff->entrypoint) {
+        argv = oneoff->entrypoint[0] ? strv_new(owner, oneoff->entrypoint, NULL) : NULL;
+        return strv_extend(owner, argv, oneoff->command);
+    }
+    if (oneoff && oneoff->command)
+        command = oneoff->command;
+    /* An entrypoint in the file also drops the image's command (Compose specification, "entrypoint"). */
+    if (!command && !entrypoint)
+        command = request->image->cmd;
+    if (!entrypoint)
+        entrypoint = request->image->entrypoint;
+    argv = strv_extend(owner, argv, entrypoint);
+    return strv_extend(owner, argv, command);
+}
+
+static char **make_env(const void *owner, const struct spec_request *request,
+                       const struct container_spec *spec)
+{
+    char **env = strv_new(owner, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL);
+    if (spec->hostname)
+        env = strv_env_set(owner, env, "HOSTNAME", spec->hostname);
+    if (spec->tty)
+        env = strv_env_set(owner, env, "TERM", "xterm");
+    for (char **e = request->image->env; e && *e; e++) {
+        char *key = mem_strndup(owner, *e, strcspn(*e, "="));
+        const char *value = strchr(*e, '=');
+        env = strv_env_set(owner, env, key, value ? value + 1 : "");
+    }
+    omap_foreach(e, request->service->environment) env = strv_env_set(owner, env, e->key, e->value);
+    for (char **e = request->oneoff ? request->oneoff->env : NULL; e && *e; e++) {
+        char *key = mem_strndup(owner, *e, strcspn(*e, "="));
+        const char *value = strchr(*e, '=');
+        env = strv_env_set(owner, env, key,
+                           value ? value + 1 : (const char *)omap_get(request->project->environment, key));
+    }
+    return env;
+}
+
+/* ---- files ---- */
+
+static char *make_hosts(struct container_spec *spec, const struct spec_request *request,
+                        const struct container_record *record, const char *gateway)
+{
+    char *text = mem_strdup(spec, "127.0.0.1\tlocalhost\n"
+                                  "::1\tlocalhost ip6-localhost ip6-loopback\n"
+                                  "fe00::\tip6-localnet\n"
+                                  "ff00::\tip6-mcastprefix\n"
+                                  "ff02::1\tip6-allnodes\n"
+                                  "ff02::2\tip6-allrouters\n");
+    omap_foreach(e, request->service->extra_hosts)
+    {
+        for (char **address = e->value; address && *address; address++) {
+            const char *a = strcmp(*address, "host-gateway") == 0 ? gateway : *address;
+            if (a)
+                text = mem_append_printf(text, "%s\t%s\n", a, e->key);
+        }
+    }
+    for (size_t i = 0; i < record->endpoint_count; i++) {
+        const char *address = record->endpoints[i].address;
+        if (!address)
+            continue;
+        text = mem_append_printf(text, "%.*s\t%s", (int)strcspn(address, "/"), address, spec->hostname);
+        if (spec->domainname)
+            text = mem_append_printf(text, ".%s %s", spec->domainname, spec->hostname);
+        text = mem_append_str(text, "\n");
+    }
+    return text;
+}
+
+/* docker: the embedded server, the host's search domains, ndots:0 unless the file says otherwise. */
+static int make_resolv_conf(struct container_spec *spec, const struct spec_request *request,
+                            struct error *err)
+{
+    const struct service *service = request->service;
+    char *host = NULL;
+    int r = fs_read_file(spec, "/etc/resolv.conf", 65536, &host, NULL, err);
+    if (r < 0)
+        return r;
+    char *text = mem_strdup(spec, "nameserver 127.0.0.11\n");
+    if (service->dns_search) {
+        text = mem_append_printf(text, "search %s\n", strv_join(spec, service->dns_search, " "));
+    } else if (host) {
+        char **lines = strv_split(spec, host, '\n');
+        for (char **l = lines; *l; l++)
+            if (str_starts(*l, "search "))
+                text = mem_append_printf(text, "%s\n", *l);
+        talloc_free(lines);
+    }
+    char *options = service->dns_opt ? strv_join(spec, service->dns_opt, " ") : mem_strdup(spec, "ndots:0");
+    spec->resolv_conf = mem_append_printf(text, "options %s\n", options);
+    talloc_free(host);
+    return 0;
+}
+
+static void add_file(struct container_spec *spec, const struct file_reference *use,
+                     const struct file_object *object, const char *default_dir)
+{
+    struct file_spec file = {.uid = 0, .gid = 0, .mode = 0444};
+    const char *target = use->target ? use->target : use->source;
+    file.target = path_join(spec, default_dir, target);
+    if (object->file)
+        file.source = mem_strdup(spec, object->file);
+    else
+        file.content = mem_strdup(spec, object->content ? object->content : "");
+    uint64_t n;
+    if (str_to_u64(use->uid, 0, UINT32_MAX - 1, &n))
+        file.uid = (int64_t)n;
+    if (str_to_u64(use->gid, 0, UINT32_MAX - 1, &n))
+        file.gid = (int64_t)n;
+    if (use->mode >= 0)
+        file.mode = use->mode;
+    mem_append(spec, spec->files, spec->file_count, file);
+}
+
+static int make_files(struct container_spec *spec, const struct spec_request *request, struct error *err)
+{
+    const struct service *service = request->service;
+    for (size_t i = 0; i < service->secret_count + service->config_count; i++) {
+        bool secret = i < service->secret_count;
+        const struct file_reference *use =
+            secret ? &service->secrets[i] : &service->configs[i - service->secret_count];
+        const char *kind = secret ? "secret" : "config";
+        const struct file_object *object =
+            omap_get(secret ? request->project->secrets : request->project->configs, use->source);
+        if (!object)
+            return error_set(err, EINVAL, "service %s: %s %s is not defined", service->name, kind,
+                             use->source);
+        if (object->external)
+            return error_set(err, ENOTSUP, "service %s: unsupported external %s %s", service->name, kind,
+                             use->source);
+        if (object->file && access(object->file, R_OK) < 0)
+            return error_errno(err, "service %s: %s %s: file '%s'", service->name, kind, use->source,
+                               object->file);
+        add_file(spec, use, object, secret ? "/run/secrets" : "/");
+    }
+    return 0;
+}
+
+/* ---- mounts ---- */
+
+/* "path[:options]" of `tmpfs:`, as docker run --tmpfs takes it. */
+static void add_tmpfs(struct container_spec *spec, const char *text)
+{
+    size_t n = strcspn(text, ":");
+    struct mount_spec mount = {.type = MOUNT_TMPFS, .target = mem_strndup(spec, text, n)};
+    if (text[n])
+        mount.options = strv_split(spec, text + n + 1, ',');
+    mem_append(spec, spec->mounts, spec->mount_count, mount);
+}
+
+static void add_mount(struct container_spec *spec, struct engine *engine, const struct volume_mount *m,
+                      const struct container_record *record)
+{
+    struct mount_spec mount = {.type = m->type,
+                               .target = path_clean(spec, m->target),
+                               .read_only = m->read_only,
+                               .subpath = mem_strdup(spec, m->subpath),
+                               .propagation = mem_strdup(spec, m->propagation),
+                               .create_host_path = m->create_host_path};
+    if (m->type == MOUNT_TMPFS) {
+        if (m->tmpfs_size >= 0)
+            mount.options = strv_addf(spec, mount.options, "size=%lld", (long long)m->tmpfs_size);
+        if (m->tmpfs_mode >= 0)
+            mount.options = strv_addf(spec, mount.options, "mode=%llo", (unsigned long long)m->tmpfs_mode);
+    } else if (m->type == MOUNT_BIND) {
+        mount.source = mem_strdup(spec, m->source);
+    } else {
+        for (size_t i = 0; i < record->mount_count; i++)
+            if (record->mounts[i].volume && strcmp(record->mounts[i].target, mount.target) == 0)
+                mount.source = engine_volume_path(spec, engine, record->mounts[i].volume);
+        mount.copy_up = !m->nocopy;
+    }
+    mem_append(spec, spec->mounts, spec->mount_count, mount);
+}
+
+static bool has_mount(const struct container_spec *spec, const char *target)
+{
+    for (size_t i = 0; i < spec->mount_count; i++)
+        if (strcmp(spec->mounts[i].target, target) == 0)
+            return true;
+    return false;
+}
+
+static void make_mounts(struct container_spec *spec, struct engine *engine,
+                        const struct spec_request *request, const struct container_record *record)
+{
+    const struct service *service = request->service;
+    for (size_t i = 0; i < service->volume_count; i++)
+        add_mount(spec, engine, &service->volumes[i], record);
+    for (char **t = service->tmpfs; t && *t; t++)
+        add_tmpfs(spec, *t);
+    /* What is left in the record are the image's own volumes, made anonymous. */
+    for (size_t i = 0; i < record->mount_count; i++) {
+        const struct mount_record *m = &record->mounts[i];
+        if (m->volume && !has_mount(spec, m->target)) {
+            struct mount_spec mount = {.type = MOUNT_VOLUME,
+                                       .target = mem_strdup(spec, m->target),
+                                       .source = engine_volume_path(spec, engine, m->volume),
+                                       .copy_up = true};
+            mem_append(spec, spec->mounts, spec->mount_count, mount);
+        }
+    }
+}
+
+/* ---- behaviour ---- */
+
+/* The service's check over the image's: what it leaves out is inherited; then docker's defaults. */
+static struct healthcheck *make_healthcheck(const void *owner, const struct spec_request *request)
+{
+    const struct healthcheck *own = request->service->healthcheck, *image = request->image->healthcheck;
+    if (request->oneoff || (own && own->disable))
+        return NULL;
+    char *const *test = own && own->test ? own->test : image ? image->test : NULL;
+    if (!test || !test[0] || strcmp(test[0], "NONE") == 0)
+        return NULL;
+    struct healthcheck *h = mem_new(owner, struct healthcheck);
+    h->test = strv_dup(h, test);
+    const struct healthcheck none = {
+        .interval = -1, .timeout = -1, .start_period = -1, .start_interval = -1, .retries = -1};
+    const struct healthcheck *first = own ? own : &none, *second = image ? image : &none;
+#define INHERIT(field, standard)                                                                             \
+    h->field = first->field >= 0 ? first->field : second->field >= 0 ? second->field : (standard)
+    INHERIT(interval, 30 * NS_PER_S);
+    INHERIT(timeout, 30 * NS_PER_S);
+    INHERIT(start_period, 0);
+    INHERIT(start_interval, 5 * NS_PER_S);
+    INHERIT(retries, 3);
+#undef INHERIT
+    return h;
+}
+
+static int make_logging(struct container_spec *spec, const struct service *service, struct error *err)
+{
+    const struct logging *logging = service->logging;
+    const char *driver = logging && logging->driver ? logging->driver : "json-file";
+    bool local = strcmp(driver, "local") == 0;
+    if (!local && strcmp(driver, "json-file") != 0 && strcmp(driver, "none") != 0)
+        return error_set(
+            err, ENOTSUP,
+            "service %s: logging driver '%s' is not available yet (json-file, local and none are)",
+            service->name, driver);
+    spec->log_driver = mem_strdup(spec, driver);
+    /* docker's local driver keeps five files of 20 MB; json-file has no limit by default. */
+    spec->log_max_size = local ? 20 * 1000 * 1000 : -1;
+    spec->log_max_file = local ? 5 : 1;
+    const char *size = logging ? omap_get(logging->options, "max-size") : NULL;
+    const char *files = logging ? omap_get(logging->options, "max-file") : NULL;
+    if (size && !bytes_parse(size, &spec->log_max_size))
+        return error_set(err, EINVAL, "service %s: logging option max-size: '%s' is not a size",
+                         service->name, size);
+    if (files && !str_to_i64(files, 1, 10000, &spec->log_max_file))
+        return error_set(err, EINVAL, "service %s: logging option max-file: '%s' is not a number from 1",
+                         service->name, files);
+    return 0;
+}
+
+static void make_resources(struct container_spec *spec, const struct service *service)
+{
+    spec->mem_limit = service->mem_limit;
+    spec->mem_reservation = service->mem_reservation;
+    spec->memswap_limit = service->memswap_limit;
+    spec->mem_swappiness = service->mem_swappiness;
+    spec->cpus = service->cpus;
+    spec->cpu_shares = service->cpu_shares;
+    spec->cpu_quota = service->cpu_quota;
+    spec->cpu_period = service->cpu_period;
+    spec->cpuset = mem_strdup(spec, service->cpuset);
+    spec->pids_limit = service->pids_limit;
+    spec->oom_score_adj = service->oom_score_adj;
+    spec->oom_kill_disable = service->oom_kill_disable;
+    spec->cgroup_parent = mem_strdup(spec, service->cgroup_parent);
+    spec->shm_size = service->shm_size;
+}
+
+static void make_security(struct container_spec *spec, const struct spec_request *request)
+{
+    const struct service *service = request->service;
+    const struct run_options *oneoff = request->oneoff;
+    spec->privileged = service->privileged;
+    spec->read_only = service->read_only;
+    spec->cap_add = strv_dup(spec, service->cap_add);
+    spec->cap_drop = strv_dup(spec, service->cap_drop);
+    if (oneoff) {
+        spec->cap_add = strv_extend(spec, spec->cap_add, oneoff->cap_add);
+        spec->cap_drop = strv_extend(spec, spec->cap_drop, oneoff->cap_drop);
+    }
+    spec->security_opt = strv_dup(spec, service->security_opt);
+    for (char **o = spec->security_opt; o && *o; o++)
+        spec->no_new_privileges |= strcmp(*o, "no-new-privileges") == 0 ||
+                                   strcmp(*o, "no-new-privileges:true") == 0 ||
+                                   strcmp(*o, "no-new-privileges=true") == 0;
+    spec->device_cgroup_rules = strv_dup(spec, service->devices_cgroup_rules);
+    spec->devices = service->devices;
+    spec->device_count = service->device_count;
+    spec->sysctls = service->sysctls;
+    spec->ulimits = service->ulimits;
+}
+
+static void make_process(struct container_spec *spec, const struct spec_request *request)
+{
+    const struct service *service = request->service;
+    const struct image *image = request->image;
+    const struct run_options *oneoff = request->oneoff;
+    const char *cwd = oneoff && oneoff->workdir ? oneoff->workdir
+                      : service->working_dir    ? service->working_dir
+                                                : image->working_dir;
+    const char *user = oneoff && oneoff->user ? oneoff->user : service->user ? service->user : image->user;
+    const char *signal = service->stop_signal ? service->stop_signal : image->stop_signal;
+    spec->cwd = mem_strdup(spec, str_is_empty(cwd) ? "/" : cwd);
+    spec->user = mem_strdup(spec, str_is_empty(user) ? NULL : user);
+    spec->stop_signal = mem_strdup(spec, str_is_empty(signal) ? NULL : signal);
+    spec->group_add = strv_dup(spec, service->group_add);
+    spec->init = service->init;
+    spec->stdin_open = oneoff ? oneoff->interactive : service->stdin_open;
+    if (!oneoff) {
+        spec->restart = service->restart;
+        spec->restart_max = service->restart_max;
+    }
+}
+
+int spec_make(const void *owner, struct engine *engine, const struct spec_request *request,
+              const struct container_record *record, struct container_spec **ret, struct error *err)
+{
+    const struct service *service = request->service;
+    struct container_spec *spec = mem_new(owner, struct container_spec);
+    spec->id = mem_strdup(spec, record->id);
+    spec->name = mem_strdup(spec, record->name);
+    spec->project = mem_strdup(spec, record->project);
+    spec->layers = strv_dup(spec, request->image->layers);
+    spec->tty = record->tty;
+    spec->auto_remove = record->auto_remove;
+    spec->hostname =
+        service->hostname ? mem_strdup(spec, service->hostname) : mem_printf(spec, "%.12s", record->id);
+    spec->domainname = mem_strdup(spec, service->domainname);
+    spec->labels = record->labels;
+    spec->annotations = service->annotations;
+    spec->netns = mem_strdup(spec, record->netns);
+    spec->pid_mode = mem_strdup(spec, str_eq(service->pid, "host") ? "host" : NULL);
+    spec->ipc_mode = mem_strdup(spec, str_eq(service->ipc, "host") ? "host" : NULL);
+    spec->uts_mode = mem_strdup(spec, str_eq(service->uts, "host") ? "host" : NULL);
+    spec->cgroup_mode = mem_strdup(spec, str_eq(service->cgroup, "host") ? "host" : NULL);
+    spec->runtime = mem_strdup(spec, service->runtime);
+    spec->stop_grace = record->stop_grace;
+
+    make_process(spec, request);
+    spec->argv = choose_argv(spec, request);
+    if (!spec->argv) {
+        talloc_free(spec);
+        error_set(err, EINVAL, "service %s: no command: neither the file nor image %s has one", service->name,
+                  service->image);
+        return error_hint(err, "give the service a `command:`");
+    }
+    spec->env = make_env(spec, request, spec);
+    make_security(spec, request);
+    make_resources(spec, service);
+    make_mounts(spec, engine, request, record);
+    spec->healthcheck = make_healthcheck(spec, request);
+    const char *gateway = NULL;
+    struct network_record *network = NULL;
+    int r = record->endpoint_count
+                ? state_network_get(spec, engine->state, record->endpoints[0].network, &network, err)
+                : 0;
+    if (r == 0 && network)
+        gateway = network->gateway;
+    if (r >= 0 && record->netns) {
+        spec->hosts = make_hosts(spec, request, record, gateway);
+        r = make_resolv_conf(spec, request, err);
+    }
+    if (r >= 0)
+        r = make_files(spec, request, err);
+    if (r >= 0)
+        r = make_logging(spec, service, err);
+    if (r < 0) {
+        talloc_free(spec);
+        return r;
+    }
+    *ret = spec;
+    return 0;
+}

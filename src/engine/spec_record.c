@@ -1,0 +1,236 @@
+/* The record of a container that is to be made: what it is called, and what it will be attached to. */
+#include "engine/spec.h"
+
+#include "sys/fs.h"
+
+#define LABEL "com.docker.compose."
+
+char *spec_container_name(const void *owner, const struct project *project, const struct service *service,
+                          int number)
+{
+    if (service->container_name)
+        return mem_strdup(owner, service->container_name);
+    return mem_printf(owner, "%s-%s-%d", project->name, service->name, number);
+}
+
+static const char *condition_label(enum depend_condition condition)
+{
+    static const char *const names[DEPEND__COUNT] = {
+        [DEPEND_STARTED] = "service_started",
+        [DEPEND_HEALTHY] = "service_healthy",
+        [DEPEND_COMPLETED] = "service_completed_successfully",
+    };
+    return names[condition];
+}
+
+/* The labels that third-party tools read, as docker compose sets them; the image's and the service's own
+ * below them. */
+static void make_labels(struct container_record *record, const struct spec_request *request)
+{
+    const struct project *project = request->project;
+    const struct service *service = request->service;
+    TALLOC_CTX *tmp = talloc_new(record);
+    record->labels = omap_new(record);
+    omap_foreach(e, request->image->labels) omap_set_str(record->labels, e->key, e->value);
+    omap_foreach(e, service->labels) omap_set_str(record->labels, e->key, e->value);
+    for (char **l = request->oneoff ? request->oneoff->labels : NULL; l && *l; l++) {
+        char **parts = strv_split(tmp, *l, '=');
+        const char *value = strchr(*l, '=');
+        omap_set_str(record->labels, parts[0], value ? value + 1 : "");
+    }
+
+    char *depends = mem_strdup(tmp, "");
+    for (size_t i = 0; i < service->depends_on_count; i++) {
+        const struct dependency *d = &service->depends_on[i];
+        depends = mem_append_printf(depends, "%s%s:%s:%s", i ? "," : "", d->service,
+                                    condition_label(d->condition), d->restart ? "true" : "false");
+    }
+    const char *const rows[][2] = {
+        {LABEL "config-hash",                   service->config_hash},
+        {LABEL "container-number",              mem_printf(tmp,       "%d", record->number ? record->number : 1)},
+        {LABEL "depends_on", depends                    },
+        {LABEL "image",                              request->image->id                             },
+        {LABEL "oneoff",record->oneoff ? "True" : "False"},
+        {LABEL "project",               project->name                                                      },
+        {LABEL "project.config_files",          strv_join(tmp,project->files, ",")},
+        {LABEL "project.working_dir",               project->working_dir                                             },
+        {LABEL "service",                                     service->name                              },
+        {LABEL "version",                                     COMPOTE_VERSION},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        omap_set_str(record->labels, rows[i][0], rows[i][1]);
+    if (record->oneoff)
+        omap_set_str(record->labels, LABEL "slug", record->id);
+    talloc_free(tmp);
+}
+
+static char **endpoint_names(const void *owner, const struct spec_request *request,
+                             const struct container_record *record, const struct service_network *network)
+{
+    bool aliases = !record->oneoff || request->oneoff->use_aliases;
+    char **names = strv_new(owner, record->name, NULL);
+    names = strv_addf(owner, names, "%.12s", record->id);
+    if (aliases)
+        names = strv_add(owner, names, request->service->name);
+    for (char **a = aliases && network ? network->aliases : NULL; a && *a; a++)
+        if (!strv_contains(names, *a))
+            names = strv_add(owner, names, *a);
+    return names;
+}
+
+struct ordered_network {
+    const char *key;
+    const struct service_network *network;
+};
+
+static int by_priority(const void *a, const void *b)
+{
+    const struct ordered_network *x = a, *y = b;
+    int64_t px = x->network ? x->network->priority : 0, py = y->network ? y->network->priority : 0;
+    return px == py ? strcmp(x->key, y->key) : px < py ? 1 : -1;
+}
+
+/*
+ * Interfaces are numbered in the order of priority, then name. The default route goes over the network with
+ * the highest gw_priority that has a way out; docker sorts equals by name.
+ */
+static void make_endpoints(struct container_record *record, struct engine *engine,
+                           const struct spec_request *request)
+{
+    const struct omap *networks = request->service->networks;
+    size_t count = networks ? networks->count : 0;
+    if (!count)
+        return;
+    struct ordered_network *order = mem_array(record, struct ordered_network, count);
+    for (size_t i = 0; i < count; i++)
+        order[i] = (struct ordered_network){networks->entries[i].key, networks->entries[i].value};
+    qsort(order, count, sizeof(*order), by_priority);
+
+    record->endpoints = mem_array(record, struct endpoint_record, count);
+    record->endpoint_count = count;
+    struct endpoint_record *way_out = NULL;
+    int64_t best = INT64_MIN;
+    for (size_t i = 0; i < count; i++) {
+        const struct network *network = omap_get(request->project->networks, order[i].key);
+        const struct service_network *use = order[i].network;
+        struct endpoint_record *e = &record->endpoints[i];
+        e->network = mem_strdup(record, network->name);
+        e->interface = use && use->interface_name ? mem_strdup(record, use->interface_name)
+                                                  : mem_printf(record, "eth%zu", i);
+        e->host_interface =
+            engine_interface_name(record, engine, "cpv", mem_printf(order, "%s %zu", record->id, i));
+        e->mac = mem_strdup(record, use && use->mac_address ? use->mac_address
+                                    : i == 0                ? request->service->mac_address
+                                                            : NULL);
+        e->names = endpoint_names(record, request, record, use);
+        int64_t priority = use ? use->gw_priority : 0;
+        if (!network->internal && (!way_out || priority > best)) {
+            way_out = e;
+            best = priority;
+        }
+    }
+    if (way_out)
+        way_out->gateway = true;
+    talloc_free(order);
+}
+
+static int protocol_number(const char *protocol)
+{
+    return str_eq(protocol, "udp") ? IPPROTO_UDP : str_eq(protocol, "sctp") ? IPPROTO_SCTP : IPPROTO_TCP;
+}
+
+/* One published port; a range or no port at all means the first that is free. */
+static int make_port(struct container_record *record, const struct port *port, struct error *err)
+{
+    struct port_map map = {.protocol = protocol_number(port->protocol), .port = port->target};
+    str_copy(map.host_ip, sizeof(map.host_ip),
+             port->host_ip && strcmp(port->host_ip, "0.0.0.0") != 0 ? port->host_ip : "");
+    uint64_t first = 0, last = 0;
+    if (str_is_empty(port->published)) {
+        int r = port_pick(record, map.protocol, map.host_ip, &map.host_port, err);
+        if (r < 0)
+            return r;
+    } else {
+        char **ends = strv_split(record, port->published, '-');
+        if (!str_to_u64(ends[0], 1, 65535, &first) ||
+            !str_to_u64(ends[1] ? ends[1] : ends[0], first, 65535, &last))
+            return error_set(err, EINVAL, "'%s' is not a port or a range of ports", port->published);
+        map.host_port = (uint16_t)first;
+        char *holder;
+        for (uint64_t p = first; last > first && p <= last; p++) {
+            map.host_port = (uint16_t)p;
+            if (port_check(record, &map, &holder, err) == 0)
+                break;
+        }
+    }
+    mem_append(record, record->ports, record->port_count, map);
+    return 0;
+}
+
+static int make_ports(struct container_record *record, const struct spec_request *request, struct error *err)
+{
+    const struct service *service = request->service;
+    bool publish = !record->oneoff || request->oneoff->service_ports;
+    for (size_t i = 0; publish && i < service->port_count; i++) {
+        int r = make_port(record, &service->ports[i], err);
+        if (r < 0)
+            return error_wrap(err, "service %s", service->name);
+    }
+    for (char **e = request->image->exposed_ports; e && *e; e++)
+        record->exposed = strv_add(record, record->exposed, *e);
+    for (char **e = service->expose; e && *e; e++) {
+        char *text = strchr(*e, '/') ? mem_strdup(record, *e) : mem_printf(record, "%s/tcp", *e);
+        if (!strv_contains(record->exposed, text))
+            record->exposed = strv_add(record, record->exposed, text);
+    }
+    return 0;
+}
+
+static void make_namespace(struct container_record *record, struct engine *engine,
+                           const struct service *service)
+{
+    if (str_eq(service->network_mode, "host"))
+        return;
+    record->netns = engine_netns_path(record, engine, record->project, record->id);
+}
+
+int spec_make_record(const void *owner, struct engine *engine, const struct spec_request *request,
+                     struct container_record **ret, struct error *err)
+{
+    const struct service *service = request->service;
+    struct container_record *record = mem_new(owner, struct container_record);
+    record->id = engine_new_id(record);
+    record->project = mem_strdup(record, request->project->name);
+    record->service = mem_strdup(record, service->name);
+    record->number = request->number;
+    record->oneoff = request->oneoff != NULL;
+    record->created = engine_clock_ns();
+    record->config_hash = mem_strdup(record, service->config_hash);
+    record->image = mem_strdup(record, service->image);
+    record->image_id = mem_strdup(record, request->image->id);
+    record->attach = service->attach;
+    record->stop_grace = service->stop_grace_period >= 0 ? service->stop_grace_period : 10 * 1000000000LL;
+    if (!request->oneoff) {
+        record->name = spec_container_name(record, request->project, service, request->number);
+        record->tty = service->tty;
+    } else {
+        record->name = request->oneoff->name ? mem_strdup(record, request->oneoff->name)
+                                             : mem_printf(record, "%s-%s-run-%.12s", record->project,
+                                                          service->name, record->id);
+        record->tty = request->oneoff->tty;
+        record->auto_remove = request->oneoff->remove;
+    }
+    for (size_t i = 0; i < service->depends_on_count; i++)
+        record->depends_on = strv_add(record, record->depends_on, service->depends_on[i].service);
+
+    make_labels(record, request);
+    make_namespace(record, engine, service);
+    make_endpoints(record, engine, request);
+    int r = make_ports(record, request, err);
+    if (r < 0) {
+        talloc_free(record);
+        return r;
+    }
+    *ret = record;
+    return 0;
+}

@@ -1,0 +1,305 @@
+/* `up` and `pull`: images first, then the plan of up_plan.c. */
+#include "engine/up_plan.h"
+#include "engine/view.h"
+
+#include <fcntl.h>
+
+/* ---- images ---- */
+
+static const char *pull_policy(const struct service *service, const char *override)
+{
+    return override ? override : service->pull_policy ? service->pull_policy : "missing";
+}
+
+/* Whether the service's image is to be pulled; what is here already is noted in `ids`. */
+static int wants_pull(struct engine *engine, const struct service *service, const char *override,
+                      struct omap *ids, bool *ret, struct error *err)
+{
+    *ret = false;
+    if (!service->image) {
+        error_set(err, ENOTSUP, "service %s: building images is not available yet", service->name);
+        return error_hint(
+            err, "build it with another tool, load it with `compote image load`, and name it in `image:`");
+    }
+    struct image *image;
+    int r = image_find(ids, engine->images, service->image, service->platform, &image, err);
+    if (r < 0)
+        return error_wrap(err, "service %s", service->name);
+    if (r == 0)
+        omap_set(ids, service->name, image->id);
+    const char *policy = pull_policy(service, override);
+    if (strcmp(policy, "never") == 0) {
+        if (r == 0)
+            return 0;
+        error_set(err, ENOENT, "service %s: image %s is not here, and its pull policy is never",
+                  service->name, service->image);
+        return error_hint(err, "get it with `compote pull %s` or `compote image load`", service->name);
+    }
+    *ret = r == IMAGE_ABSENT || strcmp(policy, "always") == 0;
+    return 0;
+}
+
+static void plan_pull(struct plan *plan, const struct service *service, struct omap *pulled)
+{
+    char *key = mem_printf(plan, "%s %s", service->image, service->platform ? service->platform : "");
+    if (omap_has(pulled, key))
+        return;
+    struct operation *op =
+        plan_add(plan, OP_PULL, service->name, "image %s is not here or asked for", service->image);
+    op->service = service;
+    op->name = service->image;
+    op->platform = service->platform;
+    omap_set(pulled, key, op);
+}
+
+/* Brings what is missing; afterwards `ids` has service -> image ID. */
+static int bring_images(struct engine *engine, const struct project *project,
+                        const struct up_options *options, struct omap *ids, struct error *err)
+{
+    struct plan *plan = plan_new(ids, engine, project->name, project, NULL);
+    struct omap *pulled = omap_new(ids);
+    omap_foreach(e, project->services)
+    {
+        bool wanted;
+        if (options->no_deps && options->services && !strv_contains(options->services, e->key))
+            continue;
+        int r = wants_pull(engine, e->value, options->pull, ids, &wanted, err);
+        if (r < 0)
+            return r;
+        if (wanted)
+            plan_pull(plan, e->value, pulled);
+    }
+    int r = plan_run(plan, err);
+    if (r < 0 || !plan->count || engine->dry_run)
+        return r;
+    omap_foreach(e, project->services)
+    {
+        const struct service *service = e->value;
+        struct image *image;
+        r = image_find(ids, engine->images, service->image, service->platform, &image, err);
+        if (r < 0)
+            return r;
+        if (r == 0)
+            omap_set(ids, e->key, image->id);
+    }
+    return 0;
+}
+
+static bool is_selected(const struct project *project, const char *name, const struct pull_options *options)
+{
+    if (!options->services || strv_contains(options->services, name))
+        return true;
+    if (!options->include_deps)
+        return false;
+    omap_foreach(e, project->services)
+    {
+        const struct service *s = e->value;
+        if (strcmp(e->key, name) == 0 ||
+            !is_selected(project, e->key, &(struct pull_options){.services = options->services}))
+            continue;
+        for (size_t i = 0; i < s->depends_on_count; i++)
+            if (strcmp(s->depends_on[i].service, name) == 0)
+                return true;
+    }
+    return false;
+}
+
+int engine_pull(struct engine *engine, const struct project *project, const struct pull_options *options,
+                struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct plan *plan = plan_new(tmp, engine, project->name, project, NULL);
+    struct omap *pulled = omap_new(tmp), *ids = omap_new(tmp);
+    omap_foreach(e, project->services)
+    {
+        const struct service *service = e->value;
+        bool wanted = true;
+        if (!service->image || !is_selected(project, e->key, options))
+            continue;
+        if (str_eq(options->policy, "missing") || str_eq(service->pull_policy, "never")) {
+            int r = str_eq(service->pull_policy, "never")
+                        ? 0
+                        : wants_pull(engine, service, "missing", ids, &wanted, err);
+            if (r < 0)
+                return r;
+            wanted = wanted && !str_eq(service->pull_policy, "never");
+        }
+        if (wanted)
+            plan_pull(plan, service, pulled);
+        else
+            engine_report(engine, service->name, PROGRESS_DONE, "Skipped",
+                          "Image is already present locally");
+    }
+    for (size_t i = 0; i < plan->count; i++)
+        plan->operations[i]->optional = options->ignore_failures;
+    return plan_run(plan, err);
+}
+
+/* ---- published ports ---- */
+
+struct claim {
+    struct port_map map;
+    const char *container;
+};
+
+static bool overlaps(const struct port_map *a, const struct port_map *b)
+{
+    return a->protocol == b->protocol && a->host_port == b->host_port &&
+           (!a->host_ip[0] || !b->host_ip[0] || strcmp(a->host_ip, b->host_ip) == 0);
+}
+
+static int port_error(const struct claim *claim, const char *holder, struct error *err)
+{
+    error_set(err, EADDRINUSE, "%s: port %s%s%u/%s is already in use by %s", claim->container,
+              claim->map.host_ip, claim->map.host_ip[0] ? ":" : "", claim->map.host_port,
+              claim->map.protocol == IPPROTO_UDP ? "udp" : "tcp", holder);
+    return error_hint(err, "publish another port in `ports:`, or stop what uses this one");
+}
+
+/* Fixed ports only: the others are chosen when the container is made. */
+static void add_claims(const void *owner, const struct operation *op, struct claim **claims, size_t *count)
+{
+    const char *name = strchr(op->id, ' ') + 1;
+    for (size_t i = 0; op->service && i < op->service->port_count; i++) {
+        const struct port *p = &op->service->ports[i];
+        uint64_t number;
+        if (!str_to_u64(p->published, 1, 65535, &number))
+            continue;
+        struct claim claim = {.container = name};
+        claim.map = (struct port_map){.protocol = str_eq(p->protocol, "udp") ? IPPROTO_UDP : IPPROTO_TCP,
+                                      .host_port = (uint16_t)number,
+                                      .port = p->target};
+        if (p->host_ip && strcmp(p->host_ip, "0.0.0.0") != 0)
+            str_copy(claim.map.host_ip, sizeof(claim.map.host_ip), p->host_ip);
+        mem_append(owner, *claims, *count, claim);
+    }
+}
+
+/* Against other containers of ours: a port of the same project's is released or kept by the plan itself. */
+static int check_against_records(const struct claim *claim, const struct actual *all, const char *project,
+                                 bool *ret_own, struct error *err)
+{
+    *ret_own = false;
+    for (size_t i = 0; i < all->container_count; i++) {
+        const struct actual_container *c = all->containers[i];
+        for (size_t p = 0; p < c->record->port_count; p++) {
+            if (!overlaps(&claim->map, &c->record->ports[p]))
+                continue;
+            if (strcmp(c->record->project, project) == 0 && strcmp(c->record->name, claim->container) == 0)
+                *ret_own = true;
+            else if (actual_is_up(c))
+                return port_error(claim, mem_printf(all, "container %s", c->record->name), err);
+        }
+    }
+    return 0;
+}
+
+/* Every clash is found before anything is started. */
+static int check_ports(struct plan *plan, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct claim *claims = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->operations[i]->kind == OP_CONTAINER_START)
+            add_claims(tmp, plan->operations[i], &claims, &count);
+    if (!count)
+        return 0;
+    struct actual *all;
+    int r = actual_read(tmp, plan->engine, NULL, &all, err);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        bool own;
+        char *holder = NULL;
+        for (size_t other = 0; r == 0 && other < i; other++)
+            if (overlaps(&claims[i].map, &claims[other].map))
+                return port_error(&claims[i], claims[other].container, err);
+        r = check_against_records(&claims[i], all, plan->project_name, &own, err);
+        if (r == 0 && !own && port_check(tmp, &claims[i].map, &holder, err) == PORT_TAKEN)
+            r = port_error(&claims[i], holder ? holder : "another process", err);
+    }
+    return r;
+}
+
+/* ---- up ---- */
+
+static int put_project(struct engine *engine, const struct project *project, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct project_record record = {.name = project->name,
+                                    .working_dir = project->working_dir,
+                                    .config_files = strv_join(tmp, project->files, ","),
+                                    .environment_files = strv_join(tmp, project->env_files, ",")};
+    return engine->dry_run ? 0 : state_project_put(engine->state, &record, err);
+}
+
+static int check_externals(struct engine *engine, const struct project *project, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    omap_foreach(e, project->networks)
+    {
+        const struct network *n = e->value;
+        struct network_record *record;
+        int r = n->external ? state_network_get(tmp, engine->state, n->name, &record, err) : 0;
+        if (r == STATE_ABSENT)
+            return error_set(err, ENOENT, "network %s declared as external, but could not be found", n->name);
+        if (r < 0)
+            return r;
+        if (n->driver && strcmp(n->driver, "bridge") != 0 && !n->external)
+            return error_set(err, ENOTSUP, "network %s: driver '%s' is not available yet (bridge is)",
+                             n->name, n->driver);
+    }
+    omap_foreach(e, project->volumes)
+    {
+        const struct volume *v = e->value;
+        struct volume_record *record;
+        int r = v->external ? state_volume_get(tmp, engine->state, v->name, &record, err) : 0;
+        if (r == STATE_ABSENT)
+            return error_set(err, ENOENT, "external volume \"%s\" not found", v->name);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* What runs already and stays as it is gets its log attached too. */
+static void attach_running(struct plan *plan)
+{
+    if (!plan->attach)
+        return;
+    for (size_t i = 0; i < plan->actual->container_count; i++) {
+        const struct actual_container *c = plan->actual->containers[i];
+        bool planned = false;
+        for (size_t o = 0; o < plan->count; o++)
+            planned |= plan->operations[o]->container == c;
+        if (!planned && actual_is_up(c) && !c->record->oneoff &&
+            omap_has(plan->project->services, c->record->service))
+            plan->attach(plan->attach_data, view_make(plan, plan->engine, c->record, &c->status));
+    }
+}
+
+int engine_up(struct engine *engine, const struct project *project, const struct up_options *options,
+              struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    cleanup_close int lock = -1;
+    int r = engine_lock(engine, project->name, &lock, err);
+    if (r == 0)
+        r = check_externals(engine, project, err);
+    struct omap *ids = omap_new(tmp);
+    if (r == 0)
+        r = bring_images(engine, project, options, ids, err);
+    struct actual *actual;
+    struct plan *plan;
+    if (r == 0)
+        r = actual_read(tmp, engine, project->name, &actual, err);
+    if (r == 0)
+        r = up_plan_make(tmp, engine, project, actual, options, ids, &plan, err);
+    if (r == 0)
+        r = check_ports(plan, err);
+    if (r == 0)
+        r = put_project(engine, project, err);
+    if (r < 0)
+        return r;
+    attach_running(plan);
+    return plan_run(plan, err);
+}
