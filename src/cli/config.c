@@ -4,9 +4,9 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "sys/fs.h"
+#include "sys/term.h"
 
 #include <limits.h>
-#include <sys/ioctl.h>
 
 const char *config_get(const struct config *config, const char *name)
 {
@@ -103,8 +103,11 @@ void config_dirs(const void *owner, const struct config *config, const char *roo
 
 void terminal_size(int fd, int *ret_columns, int *ret_rows)
 {
-    struct winsize size;
-    bool known = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    *ret_columns = known ? size.ws_col : 80;
-    *ret_rows = known && size.ws_row > 0 ? size.ws_row : 24;
+    *ret_columns = 80;
+    *ret_rows = 24;
+    (void)term_size(fd, ret_columns, ret_rows);
+    if (*ret_columns <= 0)
+        *ret_columns = 80;
+    if (*ret_rows <= 0)
+        *ret_rows = 24;
 }
