@@ -134,6 +134,11 @@ int fs_remove_tree(const char *path, struct error *err)
     return remove_at(AT_FDCWD, path, 0, path, err);
 }
 
+int fs_remove_tree_at(int dir_fd, const char *name, struct error *err)
+{
+    return remove_at(dir_fd, name, 0, name, err);
+}
+
 static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, unsigned long long resolve,
                          int *ret_fd, struct error *err)
 {

@@ -23,6 +23,7 @@ int fs_write_file(const char *path, const void *data, size_t size, mode_t mode, 
 
 /* Removes a file or a directory tree without following links or crossing mounts; absent is fine. */
 int fs_remove_tree(const char *path, struct error *err);
+int fs_remove_tree_at(int dir_fd, const char *name, struct error *err);
 
 /* openat2 with RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS and, unless `follow`, RESOLVE_NO_SYMLINKS. */
 int fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, bool follow, int *ret_fd,

@@ -1,0 +1,9 @@
+#include "imaged/job.h"
+int job_pull(struct job *job UNUSED, struct error *err)
+{
+    return error_set(err, ENOSYS, "pull");
+}
+int job_load(struct job *job UNUSED, struct error *err)
+{
+    return error_set(err, ENOSYS, "load");
+}
