@@ -19,7 +19,7 @@ install:
 	@meson install -C $(BUILD) --no-rebuild --strip --quiet $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 bench:
-	@bench/run.sh
+	@bench/run.py
 
 fmt:
 	@clang-format-14 -i $$(git ls-files '*.c' '*.h')

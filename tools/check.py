@@ -21,7 +21,7 @@ LAYERS = {
     "model": "schema data base",
     "compose": "model schema data sys base",
     "oci": "data sys base",
-    "state": "model data sys base",
+    "state": "model data sys base network/network.h",
     "image": "oci state model data sys base",
     "network": "data sys base",
     "runtime": "oci model state data sys base monitor/proto.h",
@@ -33,6 +33,8 @@ LAYERS = {
     "imaged": "image oci data sys base",
     "init": "base/macro.h",
 }
+# Protocols of a program that the libraries speaking with it include.
+SHARED_HEADERS = {"monitor/proto.h"}
 PROGRAMS = {"cli", "monitor", "netd", "imaged", "init"}
 # These stay as long as a container does: the C library and nothing else, also through what they include.
 LIBC_ONLY = {"monitor", "init"}
@@ -124,29 +126,41 @@ def check_libc_only(sources, report):
                     report(source.name, 1, f"{source.folder} is libc only, and reaches <{target}> through {name}")
 
 
-def check_cycles(sources, report):
-    """A module is x.c with x.h: an edge for each header of another module that either includes."""
-    module = lambda name: name.rsplit(".", 1)[0]
-    edges = {}
-    for source in sources.values():
-        own = edges.setdefault(module(source.name), set())
-        own |= {module(t) for _, k, t in source.includes if k == '"' and t in sources} - {module(source.name)}
-    state, trail = {}, []
+def knots(edges):
+    """The strongly connected sets of more than one node (Tarjan's algorithm)."""
+    order, low, trail, found = {}, {}, [], []
 
     def visit(node):
-        state[node] = 1
+        order[node] = low[node] = len(order)
         trail.append(node)
         for other in sorted(edges.get(node, ())):
-            if state.get(other) == 1:
-                report(node, 1, "include cycle: " + " -> ".join(trail[trail.index(other):] + [other]))
-            elif other not in state:
+            if other not in order:
                 visit(other)
-        trail.pop()
-        state[node] = 2
+            if other in trail:
+                low[node] = min(low[node], low[other])
+        if low[node] == order[node]:
+            rest = trail[trail.index(node):]
+            del trail[trail.index(node):]
+            if len(rest) > 1:
+                found.append(sorted(rest))
 
     for node in sorted(edges):
-        if node not in state:
+        if node not in order:
             visit(node)
+    return found
+
+
+def check_cycles(sources, report):
+    """Headers that include each other, and folders that do."""
+    headers, folders = {}, {}
+    for source in sources.values():
+        own = {t for _, kind, t in source.includes if kind == '"' and t in sources}
+        if source.name.endswith(".h"):
+            headers[source.name] = own
+        folders.setdefault(source.folder, set()).update(sources[t].folder for t in own if t not in SHARED_HEADERS)
+    for knot in knots(headers) + knots(folders):
+        where = knot[0] if knot[0] in sources else knot[0] + "/meson.build"
+        report(where, 1, "include cycle of " + ", ".join(knot))
 
 
 def check_calls(sources, report):
