@@ -116,7 +116,7 @@ char *port_holder(const void *owner, int protocol, uint16_t port)
         size_t size;
         if (!str_to_u64(pids[i], 1, INT32_MAX, &pid) || !process_has_socket(tmp, pids[i], wanted))
             continue;
-        if (fs_read_file(tmp, mem_printf(tmp, "/proc/%s/comm", pids[i]), 64, &name, &size, NULL) != 0)
+        if (fs_read_file(tmp, mem_printf(tmp, "/proc/%s/comm", pids[i]), 4096, &name, &size, NULL) != 0)
             continue;
         return mem_printf(owner, "process %s (%.*s)", pids[i], (int)strcspn(name, "\n"), name);
     }

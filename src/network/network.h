@@ -85,8 +85,9 @@ int network_table_remove_unused(const struct network_context *context, struct er
 
 /*
  * compote-netd: one per project. It keeps no state: it serves the records in <run>/netd/<project>/<container
- * id>.json, each the names, addresses and ports of one container. `ensure` starts it when it is not running
- * (or was killed).
+ * id>.record, each the names, addresses and ports of one container. `ensure` starts it when it is not running
+ * (or was killed). It ends when its last record is withdrawn. It holds sockets in the containers' namespaces,
+ * which live as long as those: withdraw first, then remove the namespace.
  */
 struct netd_record {
     char *container;    /* id */
@@ -95,7 +96,8 @@ struct netd_record {
     struct netd_network {
         char *network;            /* real name: names are visible among containers that share it */
         char *address, *address6; /* plain, without prefix length; or NULL */
-        char **names;             /* service, container name, aliases, short id: lower case */
+        char **names;             /* service, container name, aliases, short id: lower case, no blanks; the
+                                     first is the one that a look-up of the address gives */
     } * networks;
     size_t network_count;
     struct port_map *ports;

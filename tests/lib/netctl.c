@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "network/network.h"
+#include "network/record.h"
+#include "sys/fd.h"
 
 struct call {
     struct network_context context;
@@ -160,6 +162,33 @@ static int do_choose_subnet(const struct call *call, struct error *err)
     return r;
 }
 
+/* PROJECT, and the record's text (network/record.h) on standard input */
+static int do_netd_publish(const struct call *call, struct error *err)
+{
+    static char text[RECORD_MAX];
+    struct netd_record *record;
+    size_t size;
+    int r = fd_read_full(STDIN_FILENO, text, sizeof(text) - 1, &size, err);
+    if (r == 0)
+        r = record_parse(call->tmp, text, &record, err);
+    return r < 0 ? r : netd_publish(&call->context, call->argv[0], record, err);
+}
+
+static int do_netd_withdraw(const struct call *call, struct error *err)
+{
+    return netd_withdraw(&call->context, call->argv[0], call->argv[1], err);
+}
+
+static int do_netd_ensure(const struct call *call, struct error *err)
+{
+    return netd_ensure(&call->context, call->argv[0], err);
+}
+
+static int do_netd_stop(const struct call *call, struct error *err)
+{
+    return netd_stop(&call->context, call->argv[0], err);
+}
+
 static const struct command {
     const char *name;
     int (*run)(const struct call *call, struct error *err);
@@ -174,6 +203,10 @@ static const struct command {
     {"ports-remove",   do_ports_remove,   0},
     {"port-check",     do_port_check,     1},
     {"port-pick",      do_port_pick,      1},
+    {"netd-publish",   do_netd_publish,   1},
+    {"netd-withdraw",  do_netd_withdraw,  2},
+    {"netd-ensure",    do_netd_ensure,    1},
+    {"netd-stop",      do_netd_stop,      1},
     {"choose-subnet",  do_choose_subnet,  0},
 };
 
