@@ -64,7 +64,8 @@ static void exit_changed(void *data, const struct container_status *status)
 enum { TICK_MS = 100 };
 
 int engine_wait_exit(struct engine *engine, struct container_view *const *containers, size_t count,
-                     void (*exited)(void *data, const struct container_view *container, int code, bool restarting),
+                     void (*exited)(void *data, const struct container_view *container, int code,
+                                    bool restarting),
                      void *data, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -73,7 +74,8 @@ int engine_wait_exit(struct engine *engine, struct container_view *const *contai
         struct exit_watch *w = mem_new(tmp, struct exit_watch);
         w->wait = &wait;
         w->view = containers[i];
-        int r = container_watch(w, &engine->dirs, containers[i]->id, &engine->loop, exit_changed, w, &w->watch, err);
+        int r = container_watch(w, &engine->dirs, containers[i]->id, &engine->loop, exit_changed, w,
+                                &w->watch, err);
         if (r < 0)
             return r;
     }

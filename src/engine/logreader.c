@@ -192,12 +192,16 @@ static int read_file(struct log_reader *reader, struct error *err)
     struct stat st;
     if (fstat(reader->fd, &st) != 0)
         return error_errno(err, "stat '%s'", reader->path);
+    if (reader->options.end && st.st_size > (off_t)reader->options.end)
+        st.st_size = (off_t)reader->options.end;
     while (!reader->done && reader->offset < st.st_size) {
         if (reader->room - reader->used < READ_SIZE) {
             reader->room = reader->used + READ_SIZE;
             reader->buffer = mem_grow(reader, reader->buffer, char, reader->room);
         }
-        ssize_t n = RETRY_EINTR(pread(reader->fd, reader->buffer + reader->used, READ_SIZE, reader->offset));
+        size_t wanted =
+            st.st_size - reader->offset < READ_SIZE ? (size_t)(st.st_size - reader->offset) : READ_SIZE;
+        ssize_t n = RETRY_EINTR(pread(reader->fd, reader->buffer + reader->used, wanted, reader->offset));
         if (n < 0)
             return error_errno(err, "read '%s'", reader->path);
         if (n == 0)

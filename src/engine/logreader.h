@@ -29,6 +29,7 @@ struct log_record {
 struct log_options {
     int64_t tail;         /* records at the end, -1: all */
     int64_t since, until; /* ns since the epoch, 0: no bound */
+    uint64_t end;         /* bytes of the current file to read at most, 0: all */
     void (*record)(void *data, const struct log_record *record);
     void (*flushed)(void *data); /* after a batch while following; may be NULL */
     void *data;

@@ -10,6 +10,8 @@ struct service_plan {
     size_t wait_counts[2];
     struct operation **remakes; /* what makes a container anew */
     size_t remake_count;
+    struct operation **cleanups; /* half-made containers go before anything takes their names */
+    size_t cleanup_count;
 };
 
 struct up {
@@ -142,7 +144,8 @@ static int by_keeping(const void *a, const void *b)
 }
 
 /* The service's containers, those to keep first; half-made ones are planned away. */
-static struct actual_container **existing(struct up *up, const struct service *service, size_t *ret_count)
+static struct actual_container **existing(struct up *up, const struct service *service,
+                                          struct service_plan *plan, size_t *ret_count)
 {
     struct actual_container **list = NULL;
     size_t count = 0;
@@ -153,6 +156,7 @@ static struct actual_container **existing(struct up *up, const struct service *s
         if (!c->record->ready) {
             struct operation *op = plan_remove_container(up->plan, c, -1, "left half-made");
             op->keep_volumes = op->quiet = true;
+            mem_append(plan, plan->cleanups, plan->cleanup_count, op);
             continue;
         }
         c->obsolete = obsolete_reason(up, service, c) != NULL;
@@ -178,14 +182,17 @@ static struct operation *plan_start(struct up *up, const struct service *service
     return op;
 }
 
-static struct operation *plan_create(struct up *up, const struct service *service, struct actual_container *c,
-                                     int number, const char *name)
+static struct operation *plan_create(struct up *up, const struct service *service,
+                                     const struct service_plan *plan, struct actual_container *c, int number,
+                                     const char *name)
 {
     struct operation *op = plan_add(up->plan, OP_CONTAINER_CREATE, container_id(up->plan, name),
                                     "service %s has no container %d yet", service->name, number);
     op->service = service;
     op->number = number;
     op->container = c;
+    for (size_t i = 0; i < plan->cleanup_count; i++)
+        plan_need(op, plan->cleanups[i]);
     need_resources(up, service, op);
     return op;
 }
@@ -265,7 +272,7 @@ static int plan_replicas(struct up *up, const struct service *service, struct se
     if (r < 0)
         return r;
     size_t have;
-    struct actual_container **list = existing(up, service, &have);
+    struct actual_container **list = existing(up, service, plan, &have);
     int highest = 0;
     for (size_t i = 0; i < have; i++) {
         if (list[i]->record->number > highest)
@@ -281,7 +288,7 @@ static int plan_replicas(struct up *up, const struct service *service, struct se
         char *name = service->container_name
                          ? service->container_name
                          : mem_printf(up->plan, "%s-%s-%d", up->plan->project_name, service->name, number);
-        struct operation *create = plan_create(up, service, c, number, name);
+        struct operation *create = plan_create(up, service, plan, c, number, name);
         mem_append(plan, plan->remakes, plan->remake_count, create);
         mem_append(plan, plan->containers, plan->count, c);
         mem_append(plan, plan->ready, plan->ready_count, plan_start(up, service, c, number, name, create));
