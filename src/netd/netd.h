@@ -95,7 +95,8 @@ const struct port_map *store_next_target(struct netd *netd, struct endpoint_sock
 loop_handler server_udp_ready, server_tcp_ready, stream_accept_ready, datagram_ready;
 
 /* upstream.c: asks the host's resolvers. `done` gets the reply, or NULL when nobody answered; never from within
- * upstream_ask. Freeing *ret_exchange (a child of `owner`) cancels. NULL when too many are under way. */
+ * upstream_ask. Freeing the exchange (a child of `owner`) cancels it. NULL when nobody can be asked, or too many
+ * queries are under way. */
 struct exchange;
 typedef void upstream_done(const uint8_t *reply, size_t size, void *data);
 struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_t *query, size_t size, bool tcp,

@@ -63,7 +63,7 @@ static void udp_query(struct endpoint_socket *socket, const uint8_t *data, size_
         if (upstream_ask(query, netd, data, size, false, udp_forwarded, query))
             return;
         talloc_free(query);
-        reply_size = refuse(data, size, DNS_REFUSED, reply);
+        reply_size = refuse(data, size, DNS_SERVFAIL, reply);
     }
     if (r != ANSWER_NONE)
         udp_reply(socket, client, client_size, reply, reply_size);
@@ -181,7 +181,7 @@ static void client_query(struct client *client)
         client->exchange =
             upstream_ask(client, netd, client->buffer, client->size, true, client_forwarded, client);
         if (!client->exchange)
-            client_refuse(client, DNS_REFUSED);
+            client_refuse(client, DNS_SERVFAIL);
         else if (loop_modify(&netd->loop, &client->source, 0, NULL) < 0)
             talloc_free(client);
         else

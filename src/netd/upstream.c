@@ -38,8 +38,7 @@ struct exchange {
     size_t sent;    /* TCP: how much of the query */
     uint8_t *reply; /* TCP: what has come, with its length */
     size_t got, reply_size;
-    uint8_t refusal[DNS_HEADER]; /* the header of a server that refused */
-    uint8_t *last_refusal;
+    uint8_t *last_refusal; /* what the last server said that refused */
     size_t last_refusal_size;
 };
 
@@ -98,16 +97,23 @@ static void finish(struct exchange *exchange, uint8_t *reply, size_t size)
     talloc_free(tmp);
 }
 
-static void ask_next(struct exchange *exchange);
+static bool ask_server(struct exchange *exchange);
+
+/* Asks the server whose turn it is, or the next that can be asked. */
+static bool ask_any(struct exchange *exchange)
+{
+    for (; exchange->server < exchange->server_count; exchange->server++)
+        if (ask_server(exchange))
+            return true;
+    return false;
+}
 
 /* The next server, or the end. */
 static void server_failed(struct exchange *exchange)
 {
     disconnect(exchange);
     exchange->server++;
-    if (exchange->server < exchange->server_count)
-        ask_next(exchange);
-    else
+    if (!ask_any(exchange))
         finish(exchange, exchange->last_refusal, exchange->last_refusal_size);
 }
 
@@ -228,12 +234,12 @@ static bool connect_server(struct exchange *exchange)
     return true;
 }
 
-/* Failures here count as the server's, but are told later: the asker is not to be called from upstream_ask. */
-static void ask_next(struct exchange *exchange)
+/* False when it is clear at once that it cannot be reached. */
+static bool ask_server(struct exchange *exchange)
 {
     struct netd *netd = exchange->netd;
-    if (getrandom(&exchange->id, sizeof(exchange->id), 0) < 0)
-        exchange->id = (uint16_t)(exchange->client_id ^ (uintptr_t)exchange >> 4);
+    if (getrandom(&exchange->id, sizeof(exchange->id), GRND_NONBLOCK) < 0)
+        return false;
     dns_put16(exchange->query, (uint16_t)exchange->size);
     dns_put16(exchange->query + 2, exchange->id);
     exchange->sent = exchange->got = 0;
@@ -241,12 +247,15 @@ static void ask_next(struct exchange *exchange)
         exchange->reply_size = 2;
         exchange->reply = mem_grow(exchange, exchange->reply, uint8_t, 2);
     }
-    wait_start(&netd->query_waits, &exchange->wait);
-    if (connect_server(exchange) && !exchange->is_tcp) {
-        /* What the kernel refuses at once shows as an error on the socket, or as silence. */
-        ssize_t ignored UNUSED =
-            send(exchange->source.fd, exchange->query + 2, exchange->size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (!connect_server(exchange))
+        return false;
+    if (!exchange->is_tcp &&
+        send(exchange->source.fd, exchange->query + 2, exchange->size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        disconnect(exchange);
+        return false;
     }
+    wait_start(&netd->query_waits, &exchange->wait);
+    return true;
 }
 
 struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_t *query, size_t size, bool tcp,
@@ -270,6 +279,8 @@ struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_
     memcpy(exchange->query + 2, query, size);
     netd->query_count++;
     talloc_set_destructor(exchange, exchange_gone);
-    ask_next(exchange);
-    return exchange;
+    if (ask_any(exchange))
+        return exchange;
+    talloc_free(exchange);
+    return NULL;
 }

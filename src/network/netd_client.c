@@ -24,6 +24,7 @@
 #include "base/strv.h"
 #include "network/holder.h"
 #include "network/network.h"
+#include "network/nft.h"
 #include "network/record.h"
 #include "sys/fd.h"
 #include "sys/fs.h"
@@ -159,8 +160,36 @@ static int session_request(struct session *session, const char *request, struct 
     return str_eq(reply, "ok\n") ? 0 : error_set(err, EIO, "compote-netd: %s", reply);
 }
 
-/* A socket that answers names: on 127.0.0.11 of the container's namespace, where nobody else is. */
-static int open_dns_socket(const char *netns, int type, int *ret_fd, struct error *err)
+/*
+ * A socket that answers names on port 53 of 127.0.0.11. It listens on another port, and a rule inside the
+ * namespace redirects: a container may have a name server of its own on port 53 of all addresses.
+ */
+static int listen_for_names(const char *protocol, int *ret_fd, struct error *err)
+{
+    struct prefix address;
+    struct sockaddr_in bound;
+    socklen_t size = sizeof(bound);
+    char commands[512];
+    cleanup_close int fd = -1;
+    prefix_parse("127.0.0.11", &address);
+    int r = host_socket(str_eq(protocol, "udp") ? IPPROTO_UDP : IPPROTO_TCP, &address, 0, &fd, err);
+    if (r == PORT_TAKEN || (r == 0 && getsockname(fd, (struct sockaddr *)&bound, &size) < 0))
+        r = error_set(err, EADDRINUSE, "no port of 127.0.0.11 is free");
+    if (r < 0)
+        return r;
+    snprintf(commands, sizeof(commands),
+             "add table ip compote_dns\n"
+             "add chain ip compote_dns names_%1$s { type nat hook output priority -100; }\n"
+             "flush chain ip compote_dns names_%1$s\n"
+             "add rule ip compote_dns names_%1$s ip daddr 127.0.0.11 %1$s dport 53 dnat to 127.0.0.11:%2$u\n",
+             protocol, ntohs(bound.sin_port));
+    r = nft_run_here(commands, err);
+    if (r == 0)
+        *ret_fd = TAKE_FD(fd);
+    return r;
+}
+
+static int open_dns_socket(const char *netns, const char *protocol, int *ret_fd, struct error *err)
 {
     cleanup_close int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     cleanup_close int there = open(netns, O_RDONLY | O_CLOEXEC);
@@ -168,14 +197,10 @@ static int open_dns_socket(const char *netns, int type, int *ret_fd, struct erro
         return error_errno(err, "open network namespace '%s'", netns);
     if (setns(there, CLONE_NEWNET) < 0)
         return error_errno(err, "enter network namespace '%s'", netns);
-    struct prefix address;
-    prefix_parse("127.0.0.11", &address);
-    int r = host_socket(type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP, &address, 53, ret_fd, err);
+    int r = listen_for_names(protocol, ret_fd, err);
     if (setns(home, CLONE_NEWNET) < 0)
         abort();
-    if (r == PORT_TAKEN)
-        return error_set(err, EADDRINUSE, "port 53 of 127.0.0.11 in '%s' is in use", netns);
-    return r;
+    return r < 0 ? error_wrap(err, "network namespace '%s'", netns) : 0;
 }
 
 static int open_port_socket(const char *name, int *ret_fd, struct error *err)
@@ -224,9 +249,9 @@ static int list_sockets(const void *owner, const struct netd_record *record, cha
 static int open_socket(const struct netd_record *record, const char *name, int *ret_fd, struct error *err)
 {
     if (str_starts(name, "dns-udp "))
-        return open_dns_socket(record->netns, SOCK_DGRAM, ret_fd, err);
+        return open_dns_socket(record->netns, "udp", ret_fd, err);
     if (str_starts(name, "dns-tcp "))
-        return open_dns_socket(record->netns, SOCK_STREAM, ret_fd, err);
+        return open_dns_socket(record->netns, "tcp", ret_fd, err);
     return open_port_socket(name, ret_fd, err);
 }
 

@@ -79,6 +79,16 @@ char *nft_skeleton(const void *owner, const char *table)
     return text;
 }
 
+static int open_library(struct nft *nft, struct error *err)
+{
+    nft->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (!nft->ctx)
+        return error_set(err, ENOMEM, "set up libnftables");
+    nft_ctx_buffer_output(nft->ctx);
+    nft_ctx_buffer_error(nft->ctx);
+    return 0;
+}
+
 int nft_open(struct nft *nft, const struct network_context *context, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -88,12 +98,7 @@ int nft_open(struct nft *nft, const struct network_context *context, struct erro
     if (r < 0)
         return r;
     nft->table = context->table;
-    nft->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!nft->ctx)
-        return error_set(err, ENOMEM, "set up libnftables");
-    nft_ctx_buffer_output(nft->ctx);
-    nft_ctx_buffer_error(nft->ctx);
-    return 0;
+    return open_library(nft, err);
 }
 
 void nft_close(struct nft *nft)
@@ -122,6 +127,13 @@ int nft_run(struct nft *nft, const char *commands, struct error *err)
         return refused(nft, "change rules", err);
     }
     return 0;
+}
+
+int nft_run_here(const char *commands, struct error *err)
+{
+    cleanup_nft struct nft nft = NFT_INIT;
+    int r = open_library(&nft, err);
+    return r < 0 ? r : nft_run(&nft, commands, err);
 }
 
 int nft_elements(struct nft *nft, const char *set, struct json_t **ret, struct error *err)

@@ -26,6 +26,9 @@ void nft_close(struct nft *nft);
 /* Runs commands as one transaction. */
 int nft_run(struct nft *nft, const char *commands, struct error *err);
 
+/* The same in the network namespace that this process is in, whatever table they are about. */
+int nft_run_here(const char *commands, struct error *err);
+
 /* Commands that make the table and its rules, or make them right again; elements stay. On `owner`. */
 char *nft_skeleton(const void *owner, const char *table);
 
