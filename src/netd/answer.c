@@ -53,8 +53,8 @@ static bool strip_network(const char *name, const char *network, char to[DNS_NAM
     return true;
 }
 
-static void find_name(const struct omap *records, const struct netd_record *asker, const struct dns_query *query,
-                      struct found *found)
+static void find_name(const struct omap *records, const struct netd_record *asker,
+                      const struct dns_query *query, struct found *found)
 {
     char shorter[DNS_NAME];
     for (size_t i = 0; i < asker->network_count && !found->is_known; i++)

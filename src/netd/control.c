@@ -73,7 +73,8 @@ static int handle_put(struct publisher *publisher, char *text, struct error *err
 }
 
 /* "sockets" and numbers, with as many descriptors. */
-static int handle_sockets(struct publisher *publisher, char *text, int *fds, size_t fd_count, struct error *err)
+static int handle_sockets(struct publisher *publisher, char *text, int *fds, size_t fd_count,
+                          struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     text[strcspn(text, "\n")] = '\0';

@@ -1,8 +1,8 @@
 /*
- * Published UDP ports: datagrams that come to our sockets instead of being redirected by the kernel. Each client
- * gets a socket towards the container, so that replies find their way; one that was silent for PEER_TIME loses
- * it, and when there are too many the one that was silent longest does. Replies leave from the address that the
- * client had sent to.
+ * Published UDP ports: datagrams that come to our sockets instead of being redirected by the kernel. Each
+ * client gets a socket towards the container, so that replies find their way; one that was silent for
+ * PEER_TIME loses it, and when there are too many the one that was silent longest does. Replies leave from
+ * the address that the client had sent to.
  */
 #include "netd/netd.h"
 
@@ -71,8 +71,8 @@ static void send_back(struct peer *peer, size_t size)
     ssize_t ignored UNUSED = sendmsg(peer->socket->source.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static int peer_ready(struct loop *loop UNUSED, struct loop_source *source, uint32_t events UNUSED, void *data,
-                      struct error *err UNUSED)
+static int peer_ready(struct loop *loop UNUSED, struct loop_source *source, uint32_t events UNUSED,
+                      void *data, struct error *err UNUSED)
 {
     struct peer *peer = data;
     for (int i = 0; i < BATCH; i++) {

@@ -1,6 +1,6 @@
 /*
- * compote-netd PROJECT: started by network/netd_client.c with the listening control socket as descriptor 3. Not
- * for people.
+ * compote-netd PROJECT: started by network/netd_client.c with the listening control socket as descriptor 3.
+ * Not for people.
  */
 #include "netd/netd.h"
 #include "sys/fd.h"
@@ -39,7 +39,8 @@ static int drop_privileges(struct error *err)
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? error_errno(err, "forbid dumps") : 0;
 }
 
-/* As many descriptors as we may; a forwarded connection has two, and up to four more while bytes are moving. */
+/* As many descriptors as we may; a forwarded connection has two, and up to four more while bytes are moving.
+ */
 static unsigned raise_limits(void)
 {
     struct rlimit limit = {.rlim_cur = 1024};

@@ -5,8 +5,15 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-enum { FLAG_QR = 0x8000, OPCODE = 0x7800, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100, FLAG_RA = 0x0080,
-       FLAG_CD = 0x0010 };
+enum {
+    FLAG_QR = 0x8000,
+    OPCODE = 0x7800,
+    FLAG_AA = 0x0400,
+    FLAG_TC = 0x0200,
+    FLAG_RD = 0x0100,
+    FLAG_RA = 0x0080,
+    FLAG_CD = 0x0010
+};
 enum { LABEL_MAX = 63, WIRE_NAME_MAX = 255, OPT_SIZE = 11, UDP_ROOM_MAX = 4096 };
 
 uint16_t dns_get16(const uint8_t *p)
@@ -95,13 +102,13 @@ int dns_query_parse(const uint8_t *data, size_t size, struct dns_query *ret)
 void dns_reply_begin(struct dns_reply *reply, uint8_t *data, size_t room, const uint8_t *query,
                      const struct dns_query *parsed)
 {
-    *reply = (struct dns_reply){.data = data,
-                                .size = parsed->question_end,
-                                .room = room - (parsed->has_edns ? OPT_SIZE : 0)};
+    *reply = (struct dns_reply){
+        .data = data, .size = parsed->question_end, .room = room - (parsed->has_edns ? OPT_SIZE : 0)};
     memcpy(data, query, parsed->question_end);
 }
 
-/* Owner (a pointer to the question's name), type, class, TTL, length; returns where the data goes, or NULL. */
+/* Owner (a pointer to the question's name), type, class, TTL, length; returns where the data goes, or NULL.
+ */
 static uint8_t *add_record(struct dns_reply *reply, unsigned type, uint32_t ttl, size_t length)
 {
     enum { FIXED = 12 };
@@ -123,8 +130,7 @@ static uint8_t *add_record(struct dns_reply *reply, unsigned type, uint32_t ttl,
 
 void dns_reply_add_address(struct dns_reply *reply, const struct prefix *address, uint32_t ttl)
 {
-    uint8_t *p =
-        add_record(reply, address->family == AF_INET ? DNS_A : DNS_AAAA, ttl, prefix_size(address));
+    uint8_t *p = add_record(reply, address->family == AF_INET ? DNS_A : DNS_AAAA, ttl, prefix_size(address));
     if (p)
         memcpy(p, address->bytes, prefix_size(address));
 }
@@ -155,7 +161,8 @@ void dns_reply_add_name(struct dns_reply *reply, const char *name, uint32_t ttl)
         memcpy(p, wire, length);
 }
 
-size_t dns_reply_end(struct dns_reply *reply, const struct dns_query *parsed, unsigned rcode, bool authoritative)
+size_t dns_reply_end(struct dns_reply *reply, const struct dns_query *parsed, unsigned rcode,
+                     bool authoritative)
 {
     uint16_t asked = dns_get16(reply->data + 2);
     unsigned flags = FLAG_QR | FLAG_RA | (asked & (FLAG_RD | FLAG_CD | OPCODE)) | rcode;

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * DNS messages (RFC 1035, RFC 6891), as much as a server for a few names needs: one question in, addresses and
- * names out. Everything else is passed on or back as the bytes that it is. Own code and not a library because
- * a query that is forwarded is not to be parsed at all, and what is left is small enough to be fuzzed whole.
+ * DNS messages (RFC 1035, RFC 6891), as much as a server for a few names needs: one question in, addresses
+ * and names out. Everything else is passed on or back as the bytes that it is. Own code and not a library
+ * because a query that is forwarded is not to be parsed at all, and what is left is small enough to be fuzzed
+ * whole.
  */
 #include "network/prefix.h"
 
@@ -34,13 +35,14 @@ struct dns_reply {
     bool truncated;
 };
 
-/* `room` is at least DNS_UDP_MIN; the question (or, when there is none that could be repeated, the header alone:
- * question_end DNS_HEADER) comes first. Space for EDNS is kept back when the query had it. */
+/* `room` is at least DNS_UDP_MIN; the question (or, when there is none that could be repeated, the header
+ * alone: question_end DNS_HEADER) comes first. Space for EDNS is kept back when the query had it. */
 void dns_reply_begin(struct dns_reply *reply, uint8_t *data, size_t room, const uint8_t *query,
                      const struct dns_query *parsed);
 void dns_reply_add_address(struct dns_reply *reply, const struct prefix *address, uint32_t ttl);
 void dns_reply_add_name(struct dns_reply *reply, const char *name, uint32_t ttl); /* PTR */
-size_t dns_reply_end(struct dns_reply *reply, const struct dns_query *parsed, unsigned rcode, bool authoritative);
+size_t dns_reply_end(struct dns_reply *reply, const struct dns_query *parsed, unsigned rcode,
+                     bool authoritative);
 
 /* Header and question of `query` with a code: for what cannot be answered. */
 size_t dns_refuse(uint8_t *reply, size_t room, const uint8_t *query, const struct dns_query *parsed,

@@ -3,17 +3,18 @@
  * compote-netd: answers names to the containers of one project, and forwards published ports where the kernel
  * does not (loopback addresses, and IPv6 to containers without it).
  *
- * State is what publishers have put: records (network/record.h) and sockets, which come ready-made because this
- * process has no privileges (network/netd_client.c has the protocol). Nothing is kept on disk, nothing is polled;
- * with no traffic the process sleeps in one epoll_wait.
+ * State is what publishers have put: records (network/record.h) and sockets, which come ready-made because
+ * this process has no privileges (network/netd_client.c has the protocol). Nothing is kept on disk, nothing
+ * is polled; with no traffic the process sleeps in one epoll_wait.
  *
- * Everything is a talloc child of struct netd. Sources of the loop are inside the objects that they belong to and
- * are removed by the objects' destructors, so that freeing an object is all there is to it.
+ * Everything is a talloc child of struct netd. Sources of the loop are inside the objects that they belong to
+ * and are removed by the objects' destructors, so that freeing an object is all there is to it.
  *
  *   control.c       requests of publishers          answer.c, message.c  what a query gets (pure)
  *   store.c         records and sockets             server.c             containers' queries, UDP and TCP
- *   stream.c        forwarded TCP connections       upstream.c           queries passed on to the host's resolvers
- *   datagram.c      forwarded UDP                   timeouts.c           one timer for all waits of a kind
+ *   stream.c        forwarded TCP connections       upstream.c           queries passed on to the host's
+ * resolvers datagram.c      forwarded UDP                   timeouts.c           one timer for all waits of a
+ * kind
  */
 #include "base/mem.h"
 #include "base/omap.h"
@@ -48,12 +49,12 @@ void wait_stop(struct timeouts *timeouts, struct wait *wait);
 struct endpoint_socket {
     struct netd *netd;
     struct loop_source source;
-    char *name;        /* as in the protocol; key of netd->sockets */
-    char *namespace;   /* names: "DEVICE:INODE" of the namespace that it answers; else NULL */
-    int protocol;      /* IPPROTO_TCP, IPPROTO_UDP */
-    char *address;     /* ports: the host's address and port */
+    char *name;      /* as in the protocol; key of netd->sockets */
+    char *namespace; /* names: "DEVICE:INODE" of the namespace that it answers; else NULL */
+    int protocol;    /* IPPROTO_TCP, IPPROTO_UDP */
+    char *address;   /* ports: the host's address and port */
     uint16_t port;
-    unsigned turn;     /* ports: whose turn it is among several containers */
+    unsigned turn;      /* ports: whose turn it is among several containers */
     struct omap *peers; /* UDP ports: clients by address (datagram.c) */
 };
 
@@ -85,8 +86,10 @@ int control_init(struct netd *netd, int fd, struct error *err);
 /* store.c */
 struct stored_record *store_find_by_namespace(const struct netd *netd, const char *namespace);
 bool store_has_socket(const struct netd *netd, const char *name);
-/* Takes `stored` and, for each name in `names`, the descriptor; closes sockets that no record needs any more. */
-int store_put(struct netd *netd, struct stored_record *stored, char *const *names, int *fds, struct error *err);
+/* Takes `stored` and, for each name in `names`, the descriptor; closes sockets that no record needs any more.
+ */
+int store_put(struct netd *netd, struct stored_record *stored, char *const *names, int *fds,
+              struct error *err);
 void store_drop(struct netd *netd, const char *container);
 /* The container's side of a published port, taking turns; NULL when there is none. */
 const struct port_map *store_next_target(struct netd *netd, struct endpoint_socket *socket);
@@ -94,13 +97,13 @@ const struct port_map *store_next_target(struct netd *netd, struct endpoint_sock
 /* Handlers of the four kinds of sockets. */
 loop_handler server_udp_ready, server_tcp_ready, stream_accept_ready, datagram_ready;
 
-/* upstream.c: asks the host's resolvers. `done` gets the reply, or NULL when nobody answered; never from within
- * upstream_ask. Freeing the exchange (a child of `owner`) cancels it. NULL when nobody can be asked, or too many
- * queries are under way. */
+/* upstream.c: asks the host's resolvers. `done` gets the reply, or NULL when nobody answered; never from
+ * within upstream_ask. Freeing the exchange (a child of `owner`) cancels it. NULL when nobody can be asked,
+ * or too many queries are under way. */
 struct exchange;
 typedef void upstream_done(const uint8_t *reply, size_t size, void *data);
-struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_t *query, size_t size, bool tcp,
-                              upstream_done *done, void *data);
+struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_t *query, size_t size,
+                              bool tcp, upstream_done *done, void *data);
 
 /* A socket address of an IP address in text. */
 socklen_t socket_address(const char *address, uint16_t port, struct sockaddr_storage *ret);

@@ -1,7 +1,7 @@
 /*
- * Queries of containers, on the sockets inside their namespaces. Over TCP a client gets one answer at a time; it
- * has CLIENT_TIME to send the next query, and when there are too many clients a new one is turned away, so that
- * nobody can keep the others from being served.
+ * Queries of containers, on the sockets inside their namespaces. Over TCP a client gets one answer at a time;
+ * it has CLIENT_TIME to send the next query, and when there are too many clients a new one is turned away, so
+ * that nobody can keep the others from being served.
  */
 #include "base/str.h"
 #include "netd/answer.h"
@@ -57,8 +57,8 @@ static void udp_query(struct endpoint_socket *socket, const uint8_t *data, size_
                          reply, sizeof(reply), &reply_size);
     if (r == ANSWER_FORWARD) {
         struct udp_query *query = mem_check(talloc_size(socket, sizeof(*query) + size));
-        *query = (struct udp_query){
-            .socket = socket, .client = *client, .client_size = client_size, .size = size};
+        *query =
+            (struct udp_query){.socket = socket, .client = *client, .client_size = client_size, .size = size};
         memcpy(query->query, data, size);
         if (upstream_ask(query, netd, data, size, false, udp_forwarded, query))
             return;

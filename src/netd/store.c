@@ -97,13 +97,11 @@ static int add_socket(struct netd *netd, const char *name, int fd, struct error 
 static void close_unneeded(struct netd *netd)
 {
     struct omap *needed = omap_new(NULL);
-    omap_foreach(entry, netd->records)
-        for (char **name = ((struct stored_record *)entry->value)->sockets; name && *name; name++)
-            omap_set(needed, *name, *name);
+    omap_foreach(entry, netd->records) for (char **name = ((struct stored_record *)entry->value)->sockets;
+                                            name && *name; name++) omap_set(needed, *name, *name);
     char **gone = NULL;
-    omap_foreach(entry, netd->sockets)
-        if (!omap_has(needed, entry->key))
-            gone = strv_add(needed, gone, entry->key);
+    omap_foreach(entry, netd->sockets) if (!omap_has(needed, entry->key)) gone =
+        strv_add(needed, gone, entry->key);
     for (size_t i = 0; gone && gone[i]; i++) {
         talloc_free(omap_get(netd->sockets, gone[i]));
         omap_remove(netd->sockets, gone[i]);
@@ -111,7 +109,8 @@ static void close_unneeded(struct netd *netd)
     talloc_free(needed);
 }
 
-int store_put(struct netd *netd, struct stored_record *stored, char *const *names, int *fds, struct error *err)
+int store_put(struct netd *netd, struct stored_record *stored, char *const *names, int *fds,
+              struct error *err)
 {
     int r = 0;
     for (size_t i = 0; names && names[i]; i++) {

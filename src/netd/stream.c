@@ -1,8 +1,8 @@
 /*
- * Published TCP ports: connections that come to our listening sockets instead of being redirected by the kernel.
- * Bytes move through a pipe with splice(2) and never enter this process. A direction holds a pipe only while
- * bytes are in it, so an idle connection costs two descriptors. Ends are passed on one direction at a time; a
- * failure on one side is a reset on the other.
+ * Published TCP ports: connections that come to our listening sockets instead of being redirected by the
+ * kernel. Bytes move through a pipe with splice(2) and never enter this process. A direction holds a pipe
+ * only while bytes are in it, so an idle connection costs two descriptors. Ends are passed on one direction
+ * at a time; a failure on one side is a reset on the other.
  *
  * Events are edge-triggered: both directions are moved as far as they go on every event.
  */
@@ -161,8 +161,12 @@ static void stream_start(struct netd *netd, int client, int target)
 {
     struct stream *stream = mem_new(netd, struct stream);
     stream->netd = netd;
-    stream->up = (struct direction){.from = client, .to = target, .pipe = {-1, -1}};
-    stream->down = (struct direction){.from = target, .to = client, .pipe = {-1, -1}};
+    stream->up = (struct direction){
+        .from = client, .to = target, .pipe = {-1, -1}
+    };
+    stream->down = (struct direction){
+        .from = target, .to = client, .pipe = {-1, -1}
+    };
     stream->client.fd = stream->target.fd = -1;
     set_options(client);
     set_options(target);
@@ -198,8 +202,8 @@ void stream_resume(struct netd *netd)
         set_paused(netd, false);
 }
 
-int stream_accept_ready(struct loop *loop UNUSED, struct loop_source *source, uint32_t events UNUSED, void *data,
-                        struct error *err UNUSED)
+int stream_accept_ready(struct loop *loop UNUSED, struct loop_source *source, uint32_t events UNUSED,
+                        void *data, struct error *err UNUSED)
 {
     struct endpoint_socket *socket = data;
     struct netd *netd = socket->netd;

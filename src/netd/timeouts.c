@@ -1,6 +1,7 @@
 #include "netd/netd.h"
 
-/* Without memory for a timer there is no way to bound the waits; then they last until their other end acts. */
+/* Without memory for a timer there is no way to bound the waits; then they last until their other end acts.
+ */
 static void arm(struct timeouts *timeouts, loop_handler *handler)
 {
     struct wait *first = TAILQ_FIRST(&timeouts->list);
@@ -10,8 +11,8 @@ static void arm(struct timeouts *timeouts, loop_handler *handler)
     timeouts->armed = loop_timer(timeouts->loop, &timeouts->timer, left, handler, timeouts, NULL) == 0;
 }
 
-static int expire(struct loop *loop UNUSED, struct loop_source *source UNUSED, uint32_t events UNUSED, void *data,
-                  struct error *err UNUSED)
+static int expire(struct loop *loop UNUSED, struct loop_source *source UNUSED, uint32_t events UNUSED,
+                  void *data, struct error *err UNUSED)
 {
     struct timeouts *timeouts = data;
     struct wait *first;

@@ -1,8 +1,8 @@
 /*
- * Queries passed on to the resolvers of the host, in its network namespace (one on 127.0.0.53 included). A query
- * goes out as the bytes that came, with an id of our own from a socket of its own, so that an answer cannot be
- * guessed; the answer comes back as it is, with the client's id. A server that says nothing for QUERY_TIME, or
- * SERVFAIL or REFUSED, is followed by the next; the last one's refusal is passed on.
+ * Queries passed on to the resolvers of the host, in its network namespace (one on 127.0.0.53 included). A
+ * query goes out as the bytes that came, with an id of our own from a socket of its own, so that an answer
+ * cannot be guessed; the answer comes back as it is, with the client's id. A server that says nothing for
+ * QUERY_TIME, or SERVFAIL or REFUSED, is followed by the next; the last one's refusal is passed on.
  *
  * /etc/resolv.conf is looked at (not read) for each query, because it changes under a laptop.
  */
@@ -175,8 +175,7 @@ static void tcp_send(struct exchange *exchange)
         return;
     }
     exchange->sent += n > 0 ? (size_t)n : 0;
-    if (exchange->sent == size &&
-        loop_modify(&exchange->netd->loop, &exchange->source, EPOLLIN, NULL) < 0)
+    if (exchange->sent == size && loop_modify(&exchange->netd->loop, &exchange->source, EPOLLIN, NULL) < 0)
         server_failed(exchange);
 }
 
@@ -227,8 +226,8 @@ static bool connect_server(struct exchange *exchange)
     if (fd < 0 || (connect(fd, (struct sockaddr *)&address, size) < 0 && errno != EINPROGRESS))
         return false;
     uint32_t events = exchange->is_tcp ? EPOLLOUT : EPOLLIN;
-    if (loop_add(&exchange->netd->loop, &exchange->source, fd, events, exchange->is_tcp ? tcp_ready : udp_ready,
-                 exchange, NULL) < 0)
+    if (loop_add(&exchange->netd->loop, &exchange->source, fd, events,
+                 exchange->is_tcp ? tcp_ready : udp_ready, exchange, NULL) < 0)
         return false;
     (void)TAKE_FD(fd);
     return true;
@@ -258,8 +257,8 @@ static bool ask_server(struct exchange *exchange)
     return true;
 }
 
-struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_t *query, size_t size, bool tcp,
-                              upstream_done *done, void *data)
+struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_t *query, size_t size,
+                              bool tcp, upstream_done *done, void *data)
 {
     const struct upstream_servers *servers = current_servers(netd);
     if (netd->query_count >= QUERIES_MAX || servers->count == 0 || size < DNS_HEADER)

@@ -96,8 +96,7 @@ static int walk_route(const struct nlmsghdr *message, void *data)
 {
     struct route_walk *walk = data;
     const struct rtmsg *info = mnl_nlmsg_get_payload(message);
-    if (message->nlmsg_type != RTM_NEWROUTE ||
-        (info->rtm_family != AF_INET && info->rtm_family != AF_INET6))
+    if (message->nlmsg_type != RTM_NEWROUTE || (info->rtm_family != AF_INET && info->rtm_family != AF_INET6))
         return MNL_CB_OK;
     struct prefix destination = {.family = info->rtm_family, .length = info->rtm_dst_len};
     const struct nlattr *a;

@@ -75,8 +75,8 @@ static int set_up_bridge(struct rtnl *rtnl, const struct network_spec *spec, con
 }
 
 /*
- * A host that forwards ignores router advertisements unless accept_ra is 2: switching forwarding on would take
- * away its own default route.
+ * A host that forwards ignores router advertisements unless accept_ra is 2: switching forwarding on would
+ * take away its own default route.
  */
 static int keep_router_advertisements(struct error *err)
 {

@@ -4,8 +4,8 @@
 #include "network/network.h"
 #include "network/prefix.h"
 
-/* The addresses to listen on for a host_ip: both families' any address when it is empty (one where the machine
- * has no IPv6). 0 when the text is no address. */
+/* The addresses to listen on for a host_ip: both families' any address when it is empty (one where the
+ * machine has no IPv6). 0 when the text is no address. */
 size_t host_addresses(const char *host_ip, struct prefix ret[2]);
 
 /* A bound socket, listening when the protocol has that; PORT_TAKEN when the port is in use. An IPv6 address

@@ -91,8 +91,9 @@ int ipam_choose_subnet(const void *owner, char *const *taken, char **ret_subnet,
                 candidate.bytes[1]++;
         }
     }
-    error_set(err, EADDRNOTAVAIL, "no subnet is free: all of 10.89.0.0 to 10.255.255.0 and 192.168.0.0/16 "
-                                  "are in use or routed");
+    error_set(err, EADDRNOTAVAIL,
+              "no subnet is free: all of 10.89.0.0 to 10.255.255.0 and 192.168.0.0/16 "
+              "are in use or routed");
     return error_hint(err, "give the network a subnet of its own under 'ipam.config'");
 }
 

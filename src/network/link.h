@@ -30,8 +30,8 @@ bool link_peer_lives(struct rtnl *rtnl, const struct link *link);
 /* Succeeds when a link of that name is there already. */
 int link_create_bridge(struct rtnl *rtnl, const char *name, const uint8_t mac[6], struct error *err);
 
-/* A veth whose other end comes into being inside `netns_fd` under its final name; this end is up and a port of
- * `master`. */
+/* A veth whose other end comes into being inside `netns_fd` under its final name; this end is up and a port
+ * of `master`. */
 struct veth {
     const char *name;
     int master;

@@ -3,8 +3,8 @@
  *
  * compote-netd handles packets from containers and from the network, so it runs without any privilege: it
  * cannot enter a namespace or listen on port 80. What it needs it is given: this side, which is privileged
- * anyway, opens the sockets (in the container's namespace for names, on the host's for ports) and passes them.
- * A port that is taken is therefore found here, and named.
+ * anyway, opens the sockets (in the container's namespace for names, on the host's for ports) and passes
+ * them. A port that is taken is therefore found here, and named.
  *
  *     we:   put\n  <socket>\n ...  \n  <record>     which sockets the record needs, by name
  *     netd: need 0 2\n                              those that it does not have
@@ -119,12 +119,14 @@ static int session_start(struct session *session, const void *tmp, struct error 
     enum { LISTENER_FD = 3 };
     char *argv[] = {mem_printf(tmp, "%s/compote-netd", session->context->libexec),
                     mem_strdup(tmp, session->project), NULL};
-    struct spawn spawn = {.argv = argv,
-                          .std = {-1, -1, -1},
-                          .fds = {{.from = listener, .to = LISTENER_FD}},
-                          .fd_count = 1,
-                          .cwd = "/",
-                          .new_session = true};
+    struct spawn spawn = {
+        .argv = argv,
+        .std = {-1,  -1, -1},
+        .fds = {{.from = listener, .to = LISTENER_FD}},
+        .fd_count = 1,
+        .cwd = "/",
+        .new_session = true
+    };
     pid_t pid;
     int status = 0;
     r = spawn_start(&spawn, &pid, NULL, err);
@@ -227,7 +229,8 @@ static int list_sockets(const void *owner, const struct netd_record *record, cha
     struct stat st;
     if (stat(record->netns, &st) < 0)
         return error_errno(err, "network namespace '%s'", record->netns);
-    char **names = strv_addf(owner, NULL, "dns-udp %lu:%lu", (unsigned long)st.st_dev, (unsigned long)st.st_ino);
+    char **names =
+        strv_addf(owner, NULL, "dns-udp %lu:%lu", (unsigned long)st.st_dev, (unsigned long)st.st_ino);
     names = strv_addf(owner, names, "dns-tcp %lu:%lu", (unsigned long)st.st_dev, (unsigned long)st.st_ino);
     for (size_t i = 0; i < record->port_count; i++) {
         const struct port_map *port = &record->ports[i];
@@ -236,8 +239,8 @@ static int list_sockets(const void *owner, const struct netd_record *record, cha
         for (size_t k = 0; k < count; k++) {
             char text[PREFIX_TEXT];
             prefix_print_address(&addresses[k], text);
-            char *name = mem_printf(owner, "%s %s %u", record_protocol_name(port->protocol), text,
-                                    port->host_port);
+            char *name =
+                mem_printf(owner, "%s %s %u", record_protocol_name(port->protocol), text, port->host_port);
             if (!strv_contains(names, name))
                 names = strv_add(owner, names, name);
         }
@@ -256,8 +259,8 @@ static int open_socket(const struct netd_record *record, const char *name, int *
 }
 
 /* Opens and sends what netd lacks: `need` has the numbers of sockets. */
-static int send_sockets(struct session *session, const struct netd_record *record, char **sockets, char **need,
-                        struct error *err)
+static int send_sockets(struct session *session, const struct netd_record *record, char **sockets,
+                        char **need, struct error *err)
 {
     enum { BATCH = 8 };
     size_t total = strv_len(sockets), count = strv_len(need);
@@ -321,7 +324,8 @@ static char *record_path(const void *owner, const struct session *session, const
 }
 
 /* Gives a netd that was just started every record that lies there. One whose namespace is gone is skipped:
- * its container is gone too, and the engine will withdraw it. One that fails does not keep the others waiting. */
+ * its container is gone too, and the engine will withdraw it. One that fails does not keep the others
+ * waiting. */
 static int put_all(struct session *session, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -334,8 +338,8 @@ static int put_all(struct session *session, struct error *err)
         size_t size;
         struct netd_record *record;
         struct error problem = ERROR_INIT;
-        int one = fs_read_file(tmp, mem_printf(tmp, "%s/%s", session->directory, names[i]), RECORD_MAX,
-                               &text, &size, &problem);
+        int one = fs_read_file(tmp, mem_printf(tmp, "%s/%s", session->directory, names[i]), RECORD_MAX, &text,
+                               &size, &problem);
         if (one == 0)
             one = record_parse(tmp, text, &record, &problem);
         if (one == 0 && fs_exists(record->netns))
@@ -371,7 +375,8 @@ int netd_publish(const struct network_context *context, const char *project, con
     if (r == 0)
         r = put_record(&session, record, text, err);
     if (r == 0)
-        r = fs_write_file(record_path(tmp, &session, record->container), text, strlen(text), 0600, false, err);
+        r = fs_write_file(record_path(tmp, &session, record->container), text, strlen(text), 0600, false,
+                          err);
     return r;
 }
 

@@ -1,14 +1,14 @@
 /*
  * Network namespaces of containers.
  *
- * A namespace is a bind mount of /proc/self/ns/net, as ip-netns(8) keeps them, so it outlives every process in
- * it and a restarted container finds its addresses again. Making one takes no process: this one unshares,
+ * A namespace is a bind mount of /proc/self/ns/net, as ip-netns(8) keeps them, so it outlives every process
+ * in it and a restarted container finds its addresses again. Making one takes no process: this one unshares,
  * mounts, and goes back.
  *
- * The directory must be a shared mount. Every container's monitor has a mount namespace of its own with copies
- * of all mounts that were there when it started, and a copy keeps a network namespace alive; an unmount
- * reaches the copies only through a shared mount. Where the file system is not shared already (systemd makes
- * the root so), the directory is mounted on itself.
+ * The directory must be a shared mount. Every container's monitor has a mount namespace of its own with
+ * copies of all mounts that were there when it started, and a copy keeps a network namespace alive; an
+ * unmount reaches the copies only through a shared mount. Where the file system is not shared already
+ * (systemd makes the root so), the directory is mounted on itself.
  */
 #include "base/path.h"
 #include "base/str.h"
@@ -88,8 +88,7 @@ static int enter_new_namespace(const char *path, int *ret_fd, struct error *err)
 static int prepare_namespace(bool ipv6, struct rtnl *inner, struct error *err)
 {
     static const char *const off[] = {"ipv6/conf/all/accept_ra", "ipv6/conf/default/accept_ra",
-                                      "ipv6/conf/all/accept_redirects",
-                                      "ipv6/conf/default/accept_redirects"};
+                                      "ipv6/conf/all/accept_redirects", "ipv6/conf/default/accept_redirects"};
     int r = rtnl_open(inner, err);
     for (size_t i = 0; i < ARRAY_SIZE(off) && r >= 0; i++)
         r = sysctl_set(off[i], "0", err);

@@ -14,9 +14,9 @@
  *            someone switched route_localnet on.
  * ports      Destination NAT. Loopback destinations are left alone: compote-netd listens there, because the
  *            kernel would need route_localnet for it, which opens all of 127.0.0.0/8 to neighbours.
- * postrouting  Outwards, containers of `hidden` bridges go by this machine's address. `pairs` holds every bridge paired with itself:
- *            traffic that leaves by the bridge it came from and was redirected is a container talking to a
- *            published port of its own network; without masquerading the answer would take the short way
+ * postrouting  Outwards, containers of `hidden` bridges go by this machine's address. `pairs` holds every
+ * bridge paired with itself: traffic that leaves by the bridge it came from and was redirected is a container
+ * talking to a published port of its own network; without masquerading the answer would take the short way
  *            and not be recognised.
  * forward    Our chain only decides about our bridges and lets everything else pass. Between bridges only
  *            published ports; to a bridge from outside only published ports (a redirected connection, not
@@ -141,8 +141,8 @@ int nft_elements(struct nft *nft, const char *set, struct json_t **ret, struct e
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     nft_ctx_output_set_flags(nft->ctx, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL);
     const char *kind = strpbrk(set, "46") ? "map" : "set";
-    int failed = nft_run_cmd_from_buffer(nft->ctx,
-                                         mem_printf(tmp, "list %s inet %s %s\n", kind, nft->table, set));
+    int failed =
+        nft_run_cmd_from_buffer(nft->ctx, mem_printf(tmp, "list %s inet %s %s\n", kind, nft->table, set));
     nft_ctx_output_set_flags(nft->ctx, 0);
     if (failed) {
         const char *text = nft_ctx_get_error_buffer(nft->ctx);

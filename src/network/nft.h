@@ -2,9 +2,9 @@
 /*
  * The nftables table of one root: made, changed and looked at through libnftables.
  *
- * Rules never change. What networks and ports there are is data: elements of sets keyed by interface name, and
- * of maps keyed by port. So a change is one element, whatever the number of networks, and every change is one
- * transaction. The rules themselves are in nft.c with their reasons.
+ * Rules never change. What networks and ports there are is data: elements of sets keyed by interface name,
+ * and of maps keyed by port. So a change is one element, whatever the number of networks, and every change is
+ * one transaction. The rules themselves are in nft.c with their reasons.
  */
 #include "network/network.h"
 

@@ -148,9 +148,8 @@ static int change_place(struct change *change, const struct place *place, bool a
         omap_remove(map, place->key);
     }
     if (add) {
-        change->commands =
-            mem_append_printf(change->commands, "add element inet %s %s { %s%s%s }\n", table, place->set,
-                              place->key, place->value ? " : " : "", value);
+        change->commands = mem_append_printf(change->commands, "add element inet %s %s { %s%s%s }\n", table,
+                                             place->set, place->key, place->value ? " : " : "", value);
         omap_set_str(map, place->key, value);
     }
     return 0;

@@ -88,7 +88,8 @@ int record_print(const void *owner, const struct netd_record *record, char **ret
 static bool is_optional_address(const char *text, int family)
 {
     struct prefix prefix;
-    return str_eq(text, "-") || (prefix_parse(text, &prefix) && prefix.family == family && !strchr(text, '/'));
+    return str_eq(text, "-") ||
+           (prefix_parse(text, &prefix) && prefix.family == family && !strchr(text, '/'));
 }
 
 static char *from_dash(const void *owner, const char *text)

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * What compote-netd is told about a container, as text: one line per fact, blanks between fields, "-" for what
- * is not there. Both sides use it, and the file that keeps a record across a killed compote-netd holds the same.
+ * What compote-netd is told about a container, as text: one line per fact, blanks between fields, "-" for
+ * what is not there. Both sides use it, and the file that keeps a record across a killed compote-netd holds
+ * the same.
  *
  *     container 4f1c...            the id
  *     netns /run/compote/...       the rest of the line

@@ -1,7 +1,7 @@
 /*
- * Drives network.h from shell tests: `netctl COMMAND ARGUMENTS...`. Context and defaults come from the environment:
- * RUN (run directory), LIBEXEC (where compote-netd is), TABLE. A "-" argument stands for NULL. Exit status: 0, 1
- * for errors (printed), 10 + outcome for named outcomes.
+ * Drives network.h from shell tests: `netctl COMMAND ARGUMENTS...`. Context and defaults come from the
+ * environment: RUN (run directory), LIBEXEC (where compote-netd is), TABLE. A "-" argument stands for NULL.
+ * Exit status: 0, 1 for errors (printed), 10 + outcome for named outcomes.
  */
 #include "base/mem.h"
 #include "base/str.h"
