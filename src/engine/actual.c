@@ -17,6 +17,17 @@ static int read_container(struct actual *actual, struct engine *engine, struct c
     return r < 0 ? error_wrap(err, "container %s", record->name) : 0;
 }
 
+/* A name server that was killed is started again as long as something runs that needs it. */
+static int heal_names(const struct actual *actual, struct engine *engine, struct error *err)
+{
+    for (size_t i = 0; i < actual->container_count; i++) {
+        const struct actual_container *c = actual->containers[i];
+        if (actual_is_up(c) && c->record->endpoint_count)
+            return netd_ensure(&engine->network, actual->project, err);
+    }
+    return 0;
+}
+
 int actual_read(const void *owner, struct engine *engine, const char *project, struct actual **ret,
                 struct error *err)
 {
@@ -27,6 +38,8 @@ int actual_read(const void *owner, struct engine *engine, const char *project, s
     int r = state_containers(actual, engine->state, project, &records, &count, err);
     for (size_t i = 0; r == 0 && i < count; i++)
         r = read_container(actual, engine, records[i], err);
+    if (r == 0 && project)
+        r = heal_names(actual, engine, err);
     if (r == 0)
         r = state_networks(actual, engine->state, project, &actual->networks, &actual->network_count, err);
     if (r == 0)

@@ -1,8 +1,9 @@
 /* `up` and `pull`: images first, then the plan of up_plan.c. */
 #include "engine/up_plan.h"
 #include "engine/view.h"
+#include "sys/spawn.h"
 
-#include <fcntl.h>
+#include <limits.h>
 
 /* ---- images ---- */
 
@@ -261,6 +262,22 @@ static int check_externals(struct engine *engine, const struct project *project,
     return 0;
 }
 
+/* Known before anything is made: a runtime that is not installed. */
+static int check_runtimes(const struct project *project, struct error *err)
+{
+    char path[PATH_MAX];
+    omap_foreach(e, project->services)
+    {
+        const struct service *service = e->value;
+        const char *runtime = service->runtime ? service->runtime : "crun";
+        if (spawn_find(runtime, path, sizeof(path)))
+            continue;
+        error_set(err, ENOENT, "service %s: the OCI runtime '%s' is not installed", service->name, runtime);
+        return error_hint(err, "install it (Debian: apt install crun), or name another in `runtime:`");
+    }
+    return 0;
+}
+
 /* What runs already and stays as it is gets its log attached too. */
 static void attach_running(struct plan *plan)
 {
@@ -285,6 +302,8 @@ int engine_up(struct engine *engine, const struct project *project, const struct
     int r = engine_lock(engine, project->name, &lock, err);
     if (r == 0)
         r = check_externals(engine, project, err);
+    if (r == 0)
+        r = check_runtimes(project, err);
     struct omap *ids = omap_new(tmp);
     if (r == 0)
         r = bring_images(engine, project, options, ids, err);
