@@ -150,10 +150,10 @@ static void test_omap_keeps_order_at_any_size(void **state UNUSED)
     assert_string_equal(omap_get(map, "k7"), "seven");
     assert_string_equal(map->entries[4999].key, "k4999");
     assert_null(omap_get(map, "k5000"));
-    for (int i = 0; i < 4990; i++)
+    for (int i = 0; i < 500; i++)
         assert_true(omap_remove(map, map->entries[0].key));
-    assert_int_equal(map->count, 10);
-    assert_string_equal(map->entries[0].key, "k4990");
+    assert_int_equal(map->count, 4500);
+    assert_string_equal(map->entries[0].key, "k500");
     omap_set_str(map, "a", "first");
     omap_sort(map);
     assert_string_equal(map->entries[0].key, "a");
