@@ -1,20 +1,154 @@
+/*
+ * The whole pipeline: find -> read -> name -> layer on layer -> check -> select -> normalize -> consistency ->
+ * env files -> prune -> bind. Each step reports all it finds; the first step that found an error is the last.
+ */
 #include "compose/load.h"
+
+#include "compose/loader.h"
+#include "model/bind.h"
+
+static struct loader loader_make(const void *owner, const struct load_options *options, struct arena *arena,
+                                 struct diagnostics *diagnostics, struct error *err)
+{
+    return (struct loader){
+        .arena = arena,
+        .options = options,
+        .owner = owner,
+        .diagnostics = diagnostics,
+        .err = err,
+        .warned = omap_new(arena),
+        .extended = omap_new(arena),
+        .cwd = options->cwd,
+        .environment = omap_new(arena),
+    };
+}
+
+static int read_all(struct loader *l, struct node ***ret, struct error *err)
+{
+    size_t n = strv_len(l->files);
+    *ret = arena_array(l->arena, struct node *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        int r = loader_read(l, l->files[i], &(*ret)[i], err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void warn_version(struct loader *l, const struct node *document)
+{
+    const struct node *version = node_get(document, "version");
+    if (version)
+        loader_problem(l, version, "", false, NULL,
+                       "the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential "
+                       "confusion");
+}
+
+static int layer_all(struct loader *l, struct node **documents, struct node **tree)
+{
+    for (size_t i = 0; l->files[i]; i++) {
+        struct scope scope = {.dir = l->working_dir, .environment = l->environment, .file = l->files[i]};
+        node_foreach_item (k, documents[i]) {
+            warn_version(l, documents[i]->list.items[k]);
+            if (loader_layer(l, &scope, documents[i]->list.items[k], tree) < 0)
+                break;
+        }
+    }
+    return loader_status(l);
+}
+
+/* Checks that look at one value, and that there is a map of services. */
+static int check_tree(struct loader *l, struct node *tree)
+{
+    schema_check(&l->pass, &object_project, tree);
+    if (loader_status(l) == 0 && !node_is(tree_services(tree), NODE_MAP))
+        schema_put(l->arena, &object_project, tree, "services", node_new(l->arena, NODE_MAP, tree));
+    return loader_status(l);
+}
+
+static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret_disabled)
+{
+    struct node **documents, *tree = NULL;
+    struct error failed = ERROR_INIT;
+    int r = read_all(l, &documents, &failed);
+    if (r == 0)
+        r = loader_find_name(l, documents, strv_len(l->files), &failed);
+    if (r < 0) {
+        loader_failed(l, &failed);
+        return loader_status(l);
+    }
+    omap_set_str(l->environment, "COMPOSE_PROJECT_NAME", l->name);
+    if (layer_all(l, documents, &tree) < 0 || check_tree(l, tree) < 0)
+        return loader_status(l);
+    schema_put(l->arena, &object_project, tree, "name", node_string(l->arena, l->name, NULL));
+    if (!l->options->no_normalize)
+        loader_normalize(l, tree);
+    loader_select(l, tree, ret_disabled);
+    if (!l->options->no_consistency && loader_status(l) == 0)
+        loader_consistency(l, tree, *ret_disabled);
+    if (!l->options->no_env_resolution && loader_status(l) == 0)
+        loader_env_files(l, tree_services(tree));
+    loader_prune(l, tree);
+    *ret_tree = tree;
+    return loader_status(l);
+}
+
+static struct project *make_project(struct loader *l, const void *owner, struct node *tree, struct node *disabled)
+{
+    struct project *project = project_bind(owner, tree, disabled, l->arena, l->environment);
+    project->name = mem_strdup(project, l->name);
+    project->working_dir = mem_strdup(project, l->working_dir);
+    project->files = strv_dup(project, l->files);
+    project->env_files = strv_dup(project, l->env_files);
+    project->environment = omap_new(project);
+    omap_foreach(e, l->environment)
+        omap_set_str(project->environment, e->key, e->value);
+    project->tree = tree;
+    mem_steal(project, l->arena);
+    return project;
+}
 
 int project_load(const void *owner, const struct load_options *options, struct project **ret,
                  struct diagnostics *diagnostics, struct error *err)
 {
-    (void)owner, (void)options, (void)ret, (void)diagnostics;
-    return error_set(err, ENOSYS, "loading Compose files is not there yet");
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct node *tree = NULL, *disabled = NULL;
+    struct error first = ERROR_INIT;
+    struct loader l = loader_make(owner, options, arena_new(tmp), diagnostics, &first);
+    loader_report_init(&l);
+    int r = loader_find(&l, &first);
+    if (r == 0) {
+        r = load_tree(&l, &tree, &disabled);
+    } else if (r < 0) {
+        diagnostics->error_count++;
+    }
+    if (r != 0) {
+        if (err)
+            *err = first;
+        return r;
+    }
+    *ret = make_project(&l, owner, tree, disabled);
+    return 0;
 }
 
 int project_name_find(const void *owner, const struct load_options *options, char **ret, struct error *err)
 {
-    (void)owner, (void)options, (void)ret;
-    return error_set(err, ENOSYS, "loading Compose files is not there yet");
-}
-
-char *project_print(const void *owner, const struct project *project, enum config_format format)
-{
-    (void)project, (void)format;
-    return mem_strdup(owner, "");
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct diagnostics diagnostics = {0};
+    struct error ignored = ERROR_INIT;
+    struct loader l = loader_make(tmp, options, arena_new(tmp), &diagnostics, &ignored);
+    loader_report_init(&l);
+    struct node **documents = NULL;
+    int r = loader_find(&l, err);
+    if (r < 0)
+        return r;
+    if (r == LOAD_NO_FILE && !options->project_name && !omap_get(l.environment, "COMPOSE_PROJECT_NAME"))
+        return r;
+    bool given = options->project_name || omap_get(l.environment, "COMPOSE_PROJECT_NAME");
+    if (!given && (r = read_all(&l, &documents, err)) < 0)
+        return r;
+    r = loader_find_name(&l, documents, given ? 0 : strv_len(l.files), err);
+    if (r == 0)
+        *ret = mem_strdup(owner, l.name);
+    return r;
 }

@@ -1,0 +1,232 @@
+/* What must hold between the parts of a project. Runs on the normalized tree of the services in use. */
+#include "compose/loader.h"
+
+#include "base/str.h"
+
+struct checker {
+    struct loader *loader;
+    const struct node *tree;
+    const struct node *disabled;
+    const char *service;
+};
+
+static void fail(const struct checker *c, const struct node *at, const char *hint, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+static void fail(const struct checker *c, const struct node *at, const char *hint, const char *fmt, ...)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = mem_vprintf(tmp, fmt, ap);
+    va_end(ap);
+    loader_problem(c->loader, at, mem_printf(tmp, "services.%s", c->service), true, hint, "%s", text);
+}
+
+static void check_defined(const struct checker *c, const char *section, const char *what, const char *name,
+                          const struct node *at)
+{
+    if (name && !node_get(node_get(c->tree, section), name))
+        fail(c, at, mem_printf(c->loader->arena, "define it under '%s:' at the top level", section),
+             "refers to undefined %s %s", what, name);
+}
+
+static void check_references(const struct checker *c, const struct node *service)
+{
+    const struct node *mounts = node_get(service, "volumes"), *configs = node_get(service, "configs"),
+                      *secrets = node_get(service, "secrets"),
+                      *build_secrets = node_get(node_get(service, "build"), "secrets");
+    node_foreach_entry (e, node_get(service, "networks"))
+        check_defined(c, "networks", "network", e->key, e->value);
+    node_foreach_item (i, mounts)
+        if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
+            check_defined(c, "volumes", "volume", node_get_text(mounts->list.items[i], "source"),
+                          mounts->list.items[i]);
+    node_foreach_item (i, configs)
+        check_defined(c, "configs", "config", node_get_text(configs->list.items[i], "source"),
+                      configs->list.items[i]);
+    node_foreach_item (i, secrets)
+        check_defined(c, "secrets", "secret", node_get_text(secrets->list.items[i], "source"),
+                      secrets->list.items[i]);
+    node_foreach_item (i, build_secrets)
+        check_defined(c, "secrets", "secret", node_get_text(build_secrets->list.items[i], "source"),
+                      build_secrets->list.items[i]);
+    node_foreach_entry (e, node_get(service, "models"))
+        check_defined(c, "models", "model", e->key, e->value);
+}
+
+static void check_dependencies(const struct checker *c, const struct node *service)
+{
+    node_foreach_entry (e, node_get(service, "depends_on")) {
+        if (str_eq(e->key, c->service))
+            fail(c, e->value, NULL, "depends on itself");
+        else if (!node_get(tree_services(c->tree), e->key) && node_get_bool(e->value, "required"))
+            fail(c, e->value,
+                 node_get(c->disabled, e->key) ? "its profiles are not active" : NULL,
+                 "depends on undefined service %s", e->key);
+    }
+}
+
+/* Two ways to say the same must agree. */
+static void check_same(const struct checker *c, const struct node *service, const char *key,
+                       const struct node *section, const char *other, const char *path)
+{
+    const struct node *a = node_get(service, key), *b = node_get(section, other);
+    if (a && b && !node_equal(a, b))
+        fail(c, a, NULL, "can't set distinct values on '%s' and '%s'", key, path);
+}
+
+static void check_limits(const struct checker *c, const struct node *service)
+{
+    const struct node *deploy = node_get(service, "deploy"), *resources = node_get(deploy, "resources");
+    const struct node *limits = node_get(resources, "limits"), *reserved = node_get(resources, "reservations");
+    const struct node *scale = node_get(service, "scale");
+    check_same(c, service, "scale", deploy, "replicas", "deploy.replicas");
+    check_same(c, service, "cpus", limits, "cpus", "deploy.resources.limits.cpus");
+    check_same(c, service, "mem_limit", limits, "memory", "deploy.resources.limits.memory");
+    check_same(c, service, "mem_reservation", reserved, "memory", "deploy.resources.reservations.memory");
+    check_same(c, service, "pids_limit", limits, "pids", "deploy.resources.limits.pids");
+    if (!scale)
+        scale = node_get(deploy, "replicas");
+    if (node_is(scale, NODE_INT) && scale->integer < 0)
+        fail(c, scale, NULL, "scale: must be greater than or equal to 0");
+    if (node_is(scale, NODE_INT) && scale->integer > 1 && node_get(service, "container_name"))
+        fail(c, scale, NULL, "can't set container_name and a scale of %lld, as container names must be unique",
+             (long long)scale->integer);
+}
+
+static void check_mounts(const struct checker *c, const struct node *service)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct omap *targets = omap_new(tmp);
+    const struct node *tmpfs = node_get(service, "tmpfs"), *mounts = node_get(service, "volumes");
+    node_foreach_item (i, tmpfs) {
+        const char *text = tmpfs->list.items[i]->text;
+        omap_set(targets, mem_strndup(tmp, text, strcspn(text, ":")), targets);
+    }
+    node_foreach_item (i, mounts) {
+        const char *target = node_get_text(mounts->list.items[i], "target");
+        if (target && omap_has(targets, target))
+            fail(c, mounts->list.items[i], NULL, "volumes[%u]: target %s already mounted as tmpfs", i, target);
+    }
+}
+
+static void check_service(const struct checker *c, const struct node *service)
+{
+    const struct node *build = node_get(service, "build"), *mode = node_get(service, "network_mode");
+    const struct node *platform = node_get(service, "platform"), *platforms = node_get(build, "platforms");
+    if (!node_get(service, "image") && !build && !node_get(service, "provider"))
+        fail(c, service, "add 'image:' or 'build:'", "has neither an image nor a build context specified");
+    if (mode && node_get(service, "networks"))
+        fail(c, mode, "remove one of them", "declares mutually exclusive 'network_mode' and 'networks'");
+    if (node_is(platforms, NODE_LIST) && platforms->list.count && platform) {
+        bool found = false;
+        node_foreach_item (i, platforms)
+            found |= node_equal(platforms->list.items[i], platform);
+        if (!found)
+            fail(c, platforms, NULL, "build.platforms must include the service's platform '%s'", platform->text);
+    }
+    check_references(c, service);
+    check_dependencies(c, service);
+    check_limits(c, service);
+    check_mounts(c, service);
+}
+
+static void check_container_names(struct checker *c)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct omap *names = omap_new(tmp);
+    node_foreach_entry (e, tree_services(c->tree)) {
+        const char *name = node_get_text(e->value, "container_name");
+        if (!name)
+            continue;
+        const char *other = omap_get(names, name);
+        c->service = e->key;
+        if (other)
+            fail(c, node_get(e->value, "container_name"), NULL,
+                 "container name '%s' is already in use by service '%s'", name, other);
+        omap_set(names, name, (void *)(uintptr_t)e->key);
+    }
+}
+
+/* Depth-first over depends_on: a service that is met again while it is open closes a cycle. */
+enum visit { VISIT_OPEN = 1, VISIT_DONE };
+
+struct walk {
+    struct loader *loader;
+    const struct node *services;
+    uint8_t *state;
+    uint32_t *stack; /* entries on the way */
+    uint32_t *next;  /* which dependency each of them looks at next */
+};
+
+static bool report_cycle(struct walk *w, uint32_t depth, uint32_t again)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    const struct node_entry *entries = w->services->map.entries;
+    uint32_t from = 0;
+    while (w->stack[from] != again)
+        from++;
+    char **names = NULL;
+    for (uint32_t i = from; i <= depth; i++)
+        names = strv_add(tmp, names, entries[w->stack[i]].key);
+    names = strv_add(tmp, names, entries[again].key);
+    loader_problem(w->loader, entries[again].value, mem_printf(tmp, "services.%s.depends_on", entries[again].key), true,
+                   NULL, "dependency cycle detected: %s", strv_join(tmp, names, " -> "));
+    return true;
+}
+
+static bool find_cycle(struct walk *w, uint32_t start)
+{
+    uint32_t depth = 0;
+    w->stack[0] = start;
+    w->next[0] = 0;
+    w->state[start] = VISIT_OPEN;
+    for (;;) {
+        const struct node *depends = node_get(w->services->map.entries[w->stack[depth]].value, "depends_on");
+        if (!node_is(depends, NODE_MAP) || w->next[depth] >= depends->map.count) {
+            w->state[w->stack[depth]] = VISIT_DONE;
+            if (depth-- == 0)
+                return false;
+            continue;
+        }
+        const char *name = depends->map.entries[w->next[depth]++].key;
+        const struct node_entry *e = node_entry(w->services, name);
+        uint32_t index = e ? (uint32_t)(e - w->services->map.entries) : 0;
+        if (!e || w->state[index] == VISIT_DONE)
+            continue;
+        if (w->state[index] == VISIT_OPEN)
+            return report_cycle(w, depth, index);
+        w->state[index] = VISIT_OPEN;
+        w->stack[++depth] = index;
+        w->next[depth] = 0;
+    }
+}
+
+static void check_cycles(struct loader *l, const struct node *tree)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    const struct node *services = tree_services(tree);
+    if (!node_is(services, NODE_MAP) || services->map.count == 0)
+        return;
+    struct walk w = {
+        .loader = l,
+        .services = services,
+        .state = mem_array(tmp, uint8_t, services->map.count),
+        .stack = mem_array(tmp, uint32_t, services->map.count),
+        .next = mem_array(tmp, uint32_t, services->map.count),
+    };
+    for (uint32_t i = 0; i < services->map.count; i++)
+        if (!w.state[i] && find_cycle(&w, i))
+            return;
+}
+
+void loader_consistency(struct loader *l, const struct node *tree, const struct node *disabled)
+{
+    struct checker c = {.loader = l, .tree = tree, .disabled = disabled};
+    node_foreach_entry (e, tree_services(tree)) {
+        c.service = e->key;
+        check_service(&c, e->value);
+    }
+    check_container_names(&c);
+    check_cycles(l, tree);
+}

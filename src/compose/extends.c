@@ -1,0 +1,115 @@
+/*
+ * extends: a service that starts from another one, of the same file or of another file, whose own extends come
+ * first. The other service is copied, because several may start from it.
+ */
+#include "compose/loader.h"
+
+#include "base/path.h"
+#include "base/str.h"
+
+struct chain {
+    const struct chain *up;
+    const char *file, *service;
+};
+
+static void extend_service(struct loader *l, const struct scope *scope, struct node *services,
+                           const struct node *before, struct node_entry *entry, const struct chain *up);
+
+static bool in_cycle(struct loader *l, const struct node *at, const struct chain *chain, const char *path)
+{
+    unsigned depth = 0;
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char *text = mem_printf(tmp, "%s in %s", chain->service, chain->file);
+    for (const struct chain *c = chain->up; c; c = c->up) {
+        text = mem_printf(tmp, "%s in %s\n  extends %s", c->service, c->file, text);
+        if ((str_eq(c->file, chain->file) && str_eq(c->service, chain->service)) || ++depth > LOAD_MAX_DEPTH) {
+            loader_problem(l, at, path, true, NULL, "Circular reference:\n  %s", text);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The canonical tree of a file that is extended from, read once. */
+static struct node *extended_file(struct loader *l, const struct scope *scope, const struct node *at,
+                                  const char *where)
+{
+    struct node *tree = omap_get(l->extended, scope->file);
+    struct node *documents;
+    struct error err = ERROR_INIT;
+    if (tree)
+        return tree;
+    if (loader_read(l, scope->file, &documents, &err) < 0) {
+        loader_problem(l, at, where, true, err.hint[0] ? err.hint : NULL, "%s", err.text);
+        return NULL;
+    }
+    struct schema_pass saved = l->pass;
+    l->pass.base_dir = l->options->no_path_resolution ? NULL : scope->dir;
+    l->pass.path = NULL;
+    node_foreach_item (i, documents) {
+        struct node *document = documents->list.items[i];
+        if (!l->options->no_interpolate)
+            loader_interpolate(l, document, scope->environment);
+        node_remove(document, "include");
+        struct node *canonical = schema_canon(&l->pass, &object_project, document);
+        if (canonical)
+            tree = tree ? schema_merge_objects(l->arena, &object_project, tree, canonical) : canonical;
+    }
+    l->pass = saved;
+    if (tree)
+        omap_set(l->extended, scope->file, tree);
+    return tree;
+}
+
+static void extend_from(struct loader *l, const struct scope *scope, struct node *services,
+                        const struct node *before, struct node_entry *entry, const struct node *extends,
+                        const struct chain *chain, const char *where)
+{
+    const char *file = node_get_text(extends, "file"), *name = node_get_text(extends, "service");
+    struct scope other = *scope;
+    if (!name)
+        return;
+    if (file) {
+        other.file = path_join(l->arena, scope->dir, file);
+        other.dir = path_parent(l->arena, other.file);
+        services = tree_services(extended_file(l, &other, extends, where));
+        before = NULL;
+    }
+    struct node_entry *base = node_entry(services, name);
+    if (!base && !file)
+        base = node_entry(tree_services(before), name);
+    if (!base) {
+        if (loader_status(l) == 0)
+            loader_problem(l, extends, where, true, NULL, "cannot extend service '%s' in %s: service '%s' not found",
+                           entry->key, other.file, name);
+        return;
+    }
+    extend_service(l, &other, services, before, base, chain);
+    struct node *copy = node_copy(l->arena, base->value);
+    if (node_is(copy, NODE_MAP)) {
+        copy->tag = NODE_UNTAGGED;
+        schema_settle(copy);
+        entry->value = schema_merge_objects(l->arena, &object_service, copy, entry->value);
+    }
+}
+
+static void extend_service(struct loader *l, const struct scope *scope, struct node *services,
+                           const struct node *before, struct node_entry *entry, const struct chain *up)
+{
+    struct node *extends = node_get(entry->value, "extends");
+    struct chain chain = {.up = up, .file = scope->file, .service = entry->key};
+    if (!node_is(entry->value, NODE_MAP))
+        return;
+    char *where = arena_printf(l->arena, "services.%s.extends", entry->key);
+    if (in_cycle(l, extends ? extends : entry->value, &chain, where) || !node_is(extends, NODE_MAP))
+        return;
+    extend_from(l, scope, services, before, entry, extends, &chain, where);
+    node_remove(entry->value, "extends");
+}
+
+void loader_extend(struct loader *l, const struct scope *scope, struct node *document, const struct node *before)
+{
+    struct node *services = tree_services(document);
+    node_foreach_entry (e, services)
+        extend_service(l, scope, services, before, e, NULL);
+}

@@ -1,0 +1,258 @@
+/*
+ * Which files, which directory, which variables, which name (Compose specification and docker compose 2.40).
+ * The environment comes first and its variables win; .env of the working directory may name the files
+ * (COMPOSE_FILE); once they are known, .env of the project directory adds what it has.
+ */
+#include "compose/loader.h"
+
+#include "base/path.h"
+#include "base/str.h"
+#include "data/dotenv.h"
+#include "sys/fs.h"
+
+#include <ctype.h>
+
+static const char *const names[] = {"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml", NULL};
+static const char *const override_names[] = {"compose.override.yml", "compose.override.yaml",
+                                             "docker-compose.override.yml", "docker-compose.override.yaml", NULL};
+
+const char *environment_lookup(const struct template_scope *scope, const char *name)
+{
+    return omap_get(scope->data, name);
+}
+
+static const char *variable(const struct loader *l, const char *name)
+{
+    const char *value = omap_get(l->environment, name);
+    return str_is_empty(value) ? NULL : value;
+}
+
+static void warn_unset(const struct template_scope *scope UNUSED, const char *name UNUSED)
+{
+}
+
+static int add_file(struct omap *environment, struct omap *values, const char *path, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char *text;
+    size_t size;
+    struct template_scope scope = {.lookup = environment_lookup, .unset = warn_unset, .data = environment};
+    int r = fs_read_file(tmp, path, DOTENV_MAX_SIZE, &text, &size, err);
+    if (r == FS_ABSENT)
+        return error_set(err, ENOENT, "couldn't find env file: %s", path);
+    if (r < 0)
+        return error_wrap(err, "env file");
+    if (strlen(text) != size)
+        return error_set(err, EINVAL, "env file %s: has NUL characters", path);
+    r = dotenv_parse(text, &scope, values, err);
+    return r < 0 ? error_wrap(err, "env file %s", path) : 0;
+}
+
+int environment_add_files(struct omap *environment, char *const *files, struct loader *l UNUSED,
+                          struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct omap *values = omap_new(tmp);
+    for (; files && *files; files++) {
+        int r = add_file(environment, values, *files, err);
+        if (r < 0)
+            return r;
+    }
+    omap_foreach(e, values)
+        if (!omap_has(environment, e->key))
+            omap_set_str(environment, e->key, e->value);
+    return 0;
+}
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
+static void take_process_environment(struct loader *l)
+{
+    for (char *const *e = l->options->environment; e && *e; e++) {
+        const char *equals = strchr(*e, '=');
+        if (!equals || equals == *e)
+            continue;
+        char *key = mem_strndup(NULL, *e, (size_t)(equals - *e));
+        omap_set_str(l->environment, key, equals + 1);
+        talloc_free(key);
+    }
+    if (!omap_has(l->environment, "PWD"))
+        omap_set_str(l->environment, "PWD", l->cwd);
+    l->home = variable(l, "HOME");
+}
+
+static bool is_true(const char *value)
+{
+    return value && (str_eq(value, "1") || strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0);
+}
+
+/* The explicit files, or .env of `dir` if there is one. */
+static int add_dot_env(struct loader *l, const char *dir, struct error *err)
+{
+    const char *listed = variable(l, "COMPOSE_ENV_FILES");
+    char **given = l->options->env_files;
+    if (!given && listed)
+        given = strv_split(l->arena, listed, ',');
+    char **files = NULL;
+    if (given) {
+        for (; *given; given++)
+            files = strv_add(l->arena, files, path_join(l->arena, l->cwd, *given));
+    } else if (!is_true(variable(l, "COMPOSE_DISABLE_ENV_FILE"))) {
+        char *path = path_join(l->arena, dir, ".env");
+        if (is_file(path))
+            files = strv_add(l->arena, NULL, path);
+    }
+    l->env_files = files;
+    return environment_add_files(l->environment, files, l, err);
+}
+
+/* The first of the names that is in `dir`; others are warned of. */
+static char *look_in(struct loader *l, const char *dir, const char *const *list)
+{
+    char *found = NULL, **all = NULL;
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    for (; *list; list++) {
+        char *path = path_join(l->arena, dir, *list);
+        if (!is_file(path))
+            continue;
+        all = strv_add(tmp, all, path);
+        if (!found)
+            found = path;
+    }
+    if (strv_len(all) > 1) {
+        loader_problem(l, NULL, "", false, NULL, "Found multiple config files with supported names: %s",
+                       strv_join(tmp, all, ", "));
+        loader_problem(l, NULL, "", false, NULL, "Using %s", found);
+    }
+    return found;
+}
+
+static int discover(struct loader *l, struct error *err)
+{
+    char *dir = mem_strdup(l->arena, l->working_dir ? l->working_dir : l->cwd);
+    char *found = look_in(l, dir, names);
+    while (!found && !str_eq(dir, "/")) {
+        dir = path_parent(l->arena, dir);
+        found = look_in(l, dir, names);
+    }
+    if (!found) {
+        error_set(err, ENOENT, "no configuration file provided: not found");
+        error_hint(err, "make a compose.yaml here, or name one with -f");
+        return LOAD_NO_FILE;
+    }
+    l->files = strv_add(l->arena, NULL, found);
+    char *override = look_in(l, dir, override_names);
+    if (override)
+        l->files = strv_add(l->arena, l->files, override);
+    return 0;
+}
+
+static int take_files(struct loader *l, struct error *err)
+{
+    char **given = l->options->files;
+    const char *listed = variable(l, "COMPOSE_FILE"), *separator = variable(l, "COMPOSE_PATH_SEPARATOR");
+    if (!given && !listed)
+        return discover(l, err);
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    for (char *rest = given ? NULL : mem_strdup(tmp, listed); rest;) {
+        char *end = strstr(rest, separator ? separator : ":");
+        if (end)
+            *end = '\0';
+        if (*rest)
+            given = strv_add(tmp, given, rest);
+        rest = end ? end + strlen(separator ? separator : ":") : NULL;
+    }
+    for (; given && *given; given++) {
+        if (str_starts(*given, "oci://") || str_starts(*given, "https://") || str_starts(*given, "git@"))
+            return error_set(err, ENOTSUP, "%s: remote Compose files are not supported", *given);
+        l->files = strv_add(l->arena, l->files, str_eq(*given, "-") ? "-" : path_join(tmp, l->cwd, *given));
+    }
+    return 0;
+}
+
+int loader_find(struct loader *l, struct error *err)
+{
+    take_process_environment(l);
+    const char *given = l->options->project_directory;
+    if (given)
+        l->working_dir = path_join(l->arena, l->cwd, given);
+    char **files = l->options->files;
+    const char *early = l->working_dir ? l->working_dir
+                        : files && *files && !str_eq(*files, "-")
+                            ? path_parent(l->arena, path_join(l->arena, l->cwd, *files))
+                            : l->cwd;
+    int r = add_dot_env(l, early, err);
+    if (r < 0)
+        return r;
+    r = take_files(l, err);
+    if (!l->working_dir) {
+        l->working_dir = l->cwd;
+        for (char **f = l->files; f && *f; f++)
+            if (!str_eq(*f, "-")) {
+                l->working_dir = path_parent(l->arena, *f);
+                break;
+            }
+    }
+    if (r != 0)
+        return r;
+    if (!str_eq(early, l->working_dir) && !l->options->env_files)
+        r = add_dot_env(l, l->working_dir, err);
+    return r;
+}
+
+static char *normalized_name(const void *owner, const char *name)
+{
+    char *out = mem_strdup(owner, name);
+    size_t n = 0;
+    for (const char *s = name; *s; s++) {
+        char c = (char)tolower((unsigned char)*s);
+        bool edge = n == 0 && (c == '_' || c == '-');
+        if (!edge && strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", c))
+            out[n++] = c;
+    }
+    out[n] = '\0';
+    return out;
+}
+
+static int check_name(const char *name, struct error *err)
+{
+    char *normal = normalized_name(NULL, name);
+    bool valid = *name && str_eq(normal, name);
+    talloc_free(normal);
+    if (valid)
+        return 0;
+    return error_set(err, EINVAL,
+                     "invalid project name '%s': must consist only of lowercase alphanumeric characters, hyphens, "
+                     "and underscores as well as start with a letter or number",
+                     name);
+}
+
+int loader_find_name(struct loader *l, struct node *const *documents, size_t count, struct error *err)
+{
+    const char *name = l->options->project_name ? l->options->project_name : variable(l, "COMPOSE_PROJECT_NAME");
+    if (name) {
+        l->name = mem_strdup(l->arena, name);
+        return check_name(name, err);
+    }
+    for (size_t i = count; i-- > 0 && !name;)
+        for (uint32_t k = documents[i]->list.count; k-- > 0 && !name;)
+            name = node_get_text(documents[i]->list.items[k], "name");
+    if (name) {
+        char *text;
+        int r = interpolate_text(l, name, &text, err);
+        if (r < 0)
+            return error_wrap(err, "name");
+        l->name = normalized_name(l->arena, text);
+    }
+    if (str_is_empty(l->name))
+        l->name = normalized_name(l->arena, path_name(l->working_dir));
+    if (!*l->name) {
+        error_set(err, EINVAL, "project name must not be empty");
+        return error_hint(err, "give one with -p or 'name:'");
+    }
+    return 0;
+}

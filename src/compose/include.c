@@ -1,0 +1,122 @@
+/*
+ * include: another project's files, loaded as they would be on their own (their directory, their .env below
+ * the including project's environment) and merged under the including file.
+ */
+#include "compose/loader.h"
+
+#include "base/path.h"
+#include "base/str.h"
+#include "sys/fs.h"
+
+static struct omap *copy_environment(struct loader *l, const struct omap *from)
+{
+    struct omap *copy = omap_new(l->arena);
+    omap_foreach(e, from)
+        omap_set_str(copy, e->key, e->value);
+    return copy;
+}
+
+static bool in_cycle(struct loader *l, const struct node *at, const struct scope *scope, const char *path)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char *chain = mem_strdup(tmp, path);
+    unsigned depth = 0;
+    for (const struct scope *s = scope; s; s = s->up) {
+        chain = mem_printf(tmp, "%s\n include %s", s->file, chain);
+        if (str_eq(s->file, path) || ++depth > LOAD_MAX_DEPTH) {
+            loader_problem(l, at, "include", true, NULL, "include cycle detected:\n%s", chain);
+            return true;
+        }
+    }
+    return false;
+}
+
+static char **env_files_of(struct loader *l, const struct scope *scope, const struct node *item, const char *dir)
+{
+    const struct node *given = node_get(item, "env_file");
+    char **files = NULL;
+    if (given) {
+        node_foreach_item (i, given) {
+            char *path = path_join(l->arena, scope->dir, given->list.items[i]->text);
+            if (!str_eq(path, "/dev/null"))
+                files = strv_add(l->arena, files, path);
+        }
+        return files;
+    }
+    struct stat st;
+    char *path = path_join(l->arena, dir, ".env");
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        files = strv_add(l->arena, NULL, path);
+    return files;
+}
+
+static void include_files(struct loader *l, const struct scope *inner, const struct node *item,
+                          const struct scope *outer, struct node **tree)
+{
+    struct node *made = NULL;
+    const struct node *paths = node_get(item, "path");
+    node_foreach_item (i, paths) {
+        struct node *documents;
+        struct error err = ERROR_INIT;
+        struct scope scope = *inner;
+        scope.file = path_join(l->arena, outer->dir, paths->list.items[i]->text);
+        if (in_cycle(l, paths->list.items[i], outer, scope.file))
+            return;
+        if (loader_read(l, scope.file, &documents, &err) < 0) {
+            loader_problem(l, str_starts(err.text, "open ") ? paths->list.items[i] : NULL, "", true,
+                           err.hint[0] ? err.hint : NULL, "%s", err.text);
+            return;
+        }
+        node_foreach_item (k, documents) {
+            node_remove(documents->list.items[k], "name");
+            node_remove(documents->list.items[k], "version");
+            if (loader_layer(l, &scope, documents->list.items[k], &made) < 0)
+                return;
+        }
+    }
+    if (made)
+        *tree = *tree ? schema_merge_objects(l->arena, &object_project, *tree, made) : made;
+}
+
+static void include_one(struct loader *l, const struct scope *scope, const struct node *item, struct node **tree)
+{
+    const struct node *paths = node_get(item, "path");
+    const char *given = node_get_text(item, "project_directory");
+    struct error err = ERROR_INIT;
+    if (!node_is(paths, NODE_LIST) || paths->list.count == 0) {
+        loader_problem(l, item, "include", true, NULL, "'path' is missing");
+        return;
+    }
+    node_foreach_item (i, paths) {
+        const char *path = paths->list.items[i]->text;
+        if (str_starts(path, "oci://") || str_starts(path, "https://") || str_starts(path, "git@")) {
+            loader_problem(l, paths->list.items[i], "include", true, NULL, "'%s': remote files are not supported",
+                           path);
+            return;
+        }
+    }
+    char *first = path_join(l->arena, scope->dir, paths->list.items[0]->text);
+    struct scope inner = {
+        .dir = given ? path_join(l->arena, scope->dir, given) : path_parent(l->arena, first),
+        .environment = copy_environment(l, scope->environment),
+        .up = scope,
+    };
+    if (environment_add_files(inner.environment, env_files_of(l, scope, item, inner.dir), l, &err) < 0) {
+        loader_problem(l, item, "include", true, NULL, "%s", err.text);
+        return;
+    }
+    include_files(l, &inner, item, scope, tree);
+}
+
+int loader_include(struct loader *l, const struct scope *scope, struct node *items, struct node **tree)
+{
+    struct schema_path frame = {.key = "include"};
+    const struct schema_field *field = schema_find(&object_project, "include");
+    l->pass.path = &frame;
+    l->pass.base_dir = NULL;
+    struct node *list = schema_canon_field(&l->pass, field, items);
+    l->pass.path = NULL;
+    node_foreach_item (i, list)
+        include_one(l, scope, list->list.items[i], tree);
+    return loader_status(l);
+}

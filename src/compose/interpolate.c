@@ -1,0 +1,70 @@
+/* Variables in the values of a tree, before anything looks at them. Keys stay as they are. */
+#include "compose/loader.h"
+
+struct place {
+    struct template_scope scope;
+    struct loader *loader;
+    const struct node *node;
+    const struct schema_path *path;
+};
+
+static const char *lookup(const struct template_scope *scope, const char *name)
+{
+    const struct place *place = (const struct place *)scope;
+    return omap_get(place->scope.data, name);
+}
+
+/* Said once for each variable. */
+static void unset(const struct template_scope *scope, const char *name)
+{
+    const struct place *place = (const struct place *)scope;
+    struct loader *l = place->loader;
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char *mark = mem_printf(tmp, "variable %s", name);
+    if (omap_has(l->warned, mark))
+        return;
+    omap_set(l->warned, mark, l);
+    loader_problem(l, place->node, schema_path_text(l->arena, place->path), false, NULL,
+                   "The \"%s\" variable is not set. Defaulting to a blank string.", name);
+}
+
+static void walk(struct place *place, struct node *node)
+{
+    struct loader *l = place->loader;
+    if (node->kind == NODE_STRING && strchr(node->text, '$')) {
+        struct error err = ERROR_INIT;
+        char *text;
+        place->node = node;
+        if (template_expand(NULL, node->text, &place->scope, &text, &err) < 0) {
+            loader_problem(l, node, schema_path_text(l->arena, place->path), true,
+                           err.hint[0] ? err.hint : NULL, "%s", err.text);
+            return;
+        }
+        node->text = arena_strdup(l->arena, text);
+        talloc_free(text);
+    }
+    const struct schema_path *up = place->path;
+    node_foreach_item (i, node) {
+        struct schema_path frame = {.up = up, .index = i};
+        place->path = &frame;
+        walk(place, node->list.items[i]);
+    }
+    node_foreach_entry (e, node) {
+        struct schema_path frame = {.up = up, .key = e->key};
+        place->path = &frame;
+        walk(place, e->value);
+    }
+    place->path = up;
+}
+
+void loader_interpolate(struct loader *l, struct node *tree, struct omap *environment)
+{
+    struct place place = {.scope = {.lookup = lookup, .unset = unset, .data = environment}, .loader = l};
+    walk(&place, tree);
+}
+
+int interpolate_text(struct loader *l, const char *text, char **ret, struct error *err)
+{
+    struct template_scope scope = {.lookup = environment_lookup, .data = l->environment};
+    return template_expand(l->arena, text, &scope, ret, err);
+}

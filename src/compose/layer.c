@@ -1,0 +1,93 @@
+/*
+ * One document after the other becomes a canonical tree and is merged over what came before:
+ * read -> interpolate -> include -> canonical form -> extend -> merge.
+ */
+#include "compose/loader.h"
+
+#include "base/path.h"
+#include "base/str.h"
+#include "data/yaml_read.h"
+#include "sys/fd.h"
+#include "sys/fs.h"
+
+static int read_stdin(const void *owner, char **ret, size_t *ret_size, struct error *err)
+{
+    size_t size = 0, room = 65536;
+    char *data = mem_array(owner, char, room);
+    for (;;) {
+        ssize_t n = RETRY_EINTR(read(STDIN_FILENO, data + size, room - size));
+        if (n < 0)
+            return error_errno(err, "read standard input");
+        if (n == 0)
+            break;
+        size += (size_t)n;
+        if (size > YAML_MAX_SIZE)
+            return error_set(err, EFBIG, "standard input: larger than %d MiB", YAML_MAX_SIZE >> 20);
+        if (size == room) {
+            room *= 2;
+            data = mem_grow(owner, data, char, room);
+        }
+    }
+    *ret = data;
+    *ret_size = size;
+    return 0;
+}
+
+/* How messages call a file: relative when it is below the current directory. */
+static char *label(struct loader *l, const char *path)
+{
+    const char *below = str_eq(l->cwd, "/") ? NULL : str_after(path, l->cwd);
+    if (str_eq(path, "-"))
+        return arena_strdup(l->arena, "(standard input)");
+    return arena_strdup(l->arena, below && *below == '/' ? below + 1 : path);
+}
+
+int loader_read(struct loader *l, const char *path, struct node **ret_documents, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char *data;
+    size_t size;
+    if (++l->file_count > LOAD_MAX_FILES)
+        return error_set(err, E2BIG, "%s: more than %d files", path, LOAD_MAX_FILES);
+    int r = str_eq(path, "-") ? read_stdin(tmp, &data, &size, err)
+                              : fs_read_file(tmp, path, YAML_MAX_SIZE, &data, &size, err);
+    if (r == FS_ABSENT)
+        return error_set(err, ENOENT, "open %s: no such file or directory", path);
+    if (r < 0)
+        return r;
+    char *name = label(l, path);
+    r = yaml_read(l->arena, name, data, size, ret_documents, err);
+    if (r < 0)
+        return r;
+    if ((*ret_documents)->list.count == 0)
+        return error_set(err, EINVAL, "%s: empty compose file", name);
+    node_foreach_item (i, *ret_documents)
+        if ((*ret_documents)->list.items[i]->kind != NODE_MAP)
+            return error_set(err, EINVAL, "%s:%u:%u: the top level must be a mapping", name,
+                             (*ret_documents)->list.items[i]->line, (*ret_documents)->list.items[i]->col);
+    return 0;
+}
+
+int loader_layer(struct loader *l, const struct scope *scope, struct node *document, struct node **tree)
+{
+    if (!l->options->no_interpolate)
+        loader_interpolate(l, document, scope->environment);
+    struct node *included = NULL, *items = node_get(document, "include");
+    if (items && loader_include(l, scope, items, &included) < 0)
+        return loader_status(l);
+    node_remove(document, "include");
+
+    l->pass.base_dir = l->options->no_path_resolution ? NULL : scope->dir;
+    l->pass.home = l->home;
+    l->pass.lenient = l->options->no_interpolate;
+    struct node *canonical = schema_canon(&l->pass, &object_project, document);
+    if (!canonical)
+        return loader_status(l);
+    if (included)
+        *tree = *tree ? schema_merge_objects(l->arena, &object_project, *tree, included) : included;
+    loader_extend(l, scope, canonical, *tree);
+    if (!*tree)
+        schema_settle(canonical);
+    *tree = *tree ? schema_merge_objects(l->arena, &object_project, *tree, canonical) : canonical;
+    return loader_status(l);
+}

@@ -1,0 +1,86 @@
+#pragma once
+/*
+ * What the parts of the loader share. Not for other folders: they include compose/load.h.
+ *
+ * A loader works for one call of project_load. Its arena holds all trees and goes to the project in the end.
+ * A scope is where a file is read from: which directory relative paths start from and which variables it sees;
+ * the main files share one, an included file has its own, an extended file has its own directory.
+ */
+#include "base/strv.h"
+#include "compose/load.h"
+#include "data/arena.h"
+#include "data/template.h"
+#include "model/tables.h"
+
+enum { LOAD_MAX_FILES = 1000, LOAD_MAX_DEPTH = 50 };
+
+struct loader {
+    struct arena *arena;
+    const struct load_options *options;
+    const void *owner; /* of diagnostics */
+    struct diagnostics *diagnostics;
+    struct error *err; /* the first error */
+    struct schema_report report;
+    struct schema_pass pass;
+    struct omap *warned;   /* warnings that are said once */
+    struct omap *extended; /* path -> tree of a file that services extend from */
+    const char *cwd, *home;
+    const char *working_dir; /* the project directory */
+    char **files;            /* absolute paths, or "-" */
+    char **env_files;
+    struct omap *environment;
+    char *name;
+    unsigned file_count;
+};
+
+struct scope {
+    const char *dir;          /* relative paths start here */
+    struct omap *environment; /* what interpolation sees */
+    const struct scope *up;   /* the including file's, to find cycles */
+    const char *file;         /* absolute path */
+};
+
+/* diagnose.c: problems become diagnostics; the first error goes to err. */
+void loader_report_init(struct loader *loader);
+void loader_problem(struct loader *loader, const struct node *at, const char *path, bool is_error,
+                    const char *hint, const char *fmt, ...) PRINTF_LIKE(6, 7);
+void loader_failed(struct loader *loader, struct error *failed); /* an error value that has its text already */
+/* 0, or the first error's code: whether anything was reported as an error. */
+int loader_status(const struct loader *loader);
+
+/* find.c: files, project directory and environment. LOAD_NO_FILE when there is no file. */
+int loader_find(struct loader *loader, struct error *err);
+/* The variables of .env files: `environment` is looked at first, new ones are added to it. */
+int environment_add_files(struct omap *environment, char *const *files, struct loader *loader,
+                          struct error *err);
+int loader_find_name(struct loader *loader, struct node *const *documents, size_t count, struct error *err);
+const char *environment_lookup(const struct template_scope *scope, const char *name); /* data: an omap */
+
+/* interpolate.c: replaces variables in all strings of the tree. */
+void loader_interpolate(struct loader *loader, struct node *tree, struct omap *environment);
+/* One text, for the project's name. */
+int interpolate_text(struct loader *loader, const char *text, char **ret, struct error *err);
+
+/* layer.c: files to one merged canonical tree. */
+int loader_read(struct loader *loader, const char *path, struct node **ret_documents, struct error *err);
+int loader_layer(struct loader *loader, const struct scope *scope, struct node *document, struct node **tree);
+/* include.c, extends.c */
+int loader_include(struct loader *loader, const struct scope *scope, struct node *items, struct node **tree);
+void loader_extend(struct loader *loader, const struct scope *scope, struct node *document,
+                   const struct node *before);
+
+/* envfile.c, normalize.c, consistency.c, select.c: passes over the merged tree. */
+void loader_env_files(struct loader *loader, struct node *services);
+void loader_normalize(struct loader *loader, struct node *tree);
+void loader_consistency(struct loader *loader, const struct node *tree, const struct node *disabled);
+/* Moves services that are not active or not selected to *ret_disabled. */
+void loader_select(struct loader *loader, struct node *tree, struct node **ret_disabled);
+/* Drops networks, volumes, configs and secrets that no service uses. */
+void loader_prune(struct loader *loader, struct node *tree);
+/* Names of the services that `service` needs to be there, with links and namespaces: depends_on after
+ * loader_normalize. */
+
+static inline struct node *tree_services(const struct node *tree)
+{
+    return node_get(tree, "services");
+}

@@ -1,0 +1,125 @@
+/*
+ * What is implied gets written down: the default network, real names of resources, dependencies that links and
+ * shared namespaces mean, the parts of a build that have a default.
+ */
+#include "compose/loader.h"
+
+#include "base/path.h"
+#include "base/str.h"
+
+static void name_resources(struct loader *l, struct node *tree, const char *section,
+                           const struct schema_object *object)
+{
+    node_foreach_entry (e, node_get(tree, section)) {
+        if (e->value->kind != NODE_MAP)
+            e->value = node_new(l->arena, NODE_MAP, e->value);
+        if (node_get(e->value, "name"))
+            continue;
+        const char *name =
+            node_get_bool(e->value, "external") ? e->key : arena_printf(l->arena, "%s_%s", l->name, e->key);
+        schema_put(l->arena, object, e->value, "name", node_string(l->arena, name, e->value));
+    }
+}
+
+/* The section's map under the tree, made when it is not there. */
+static struct node *section(struct loader *l, const struct schema_object *object, struct node *map,
+                            const char *key)
+{
+    struct node *value = node_get(map, key);
+    if (!node_is(value, NODE_MAP)) {
+        value = node_new(l->arena, NODE_MAP, map);
+        schema_put(l->arena, object, map, key, value);
+    }
+    return value;
+}
+
+static void add_dependency(struct loader *l, struct node *service, const char *name, const struct node *at,
+                           bool restart)
+{
+    struct node *depends = section(l, &object_service, service, "depends_on");
+    if (node_get(depends, name))
+        return;
+    const struct schema_field *field = schema_find(&object_service, "depends_on");
+    struct node *map = node_new(l->arena, NODE_MAP, at);
+    schema_put(l->arena, field->object, map, "condition", node_string(l->arena, "service_started", at));
+    if (restart)
+        schema_put(l->arena, field->object, map, "restart", node_bool(l->arena, true, at));
+    schema_put(l->arena, field->object, map, "required", node_bool(l->arena, true, at));
+    node_set(l->arena, depends, name, map);
+}
+
+/* Part of `text` before the first colon. */
+static const char *before_colon(struct loader *l, const char *text)
+{
+    return arena_strndup(l->arena, text, strcspn(text, ":"));
+}
+
+static void imply_dependencies(struct loader *l, struct node *service)
+{
+    static const char *const namespaces[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
+    const struct node *links = node_get(service, "links"), *from = node_get(service, "volumes_from");
+    node_foreach_item (i, links)
+        add_dependency(l, service, before_colon(l, links->list.items[i]->text), links->list.items[i], true);
+    for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
+        const struct node *value = node_get(service, namespaces[i]);
+        const char *name = str_after(node_text(value), "service:");
+        if (name)
+            add_dependency(l, service, name, value, true);
+    }
+    node_foreach_item (i, from)
+        if (!str_starts(from->list.items[i]->text, "container:"))
+            add_dependency(l, service, before_colon(l, from->list.items[i]->text), from->list.items[i], false);
+}
+
+static void normalize_build(struct loader *l, struct node *service)
+{
+    struct node *build = node_get(service, "build");
+    if (!node_is(build, NODE_MAP))
+        return;
+    if (!node_get(build, "context"))
+        schema_put(l->arena, &object_build, build, "context",
+                   node_string(l->arena, l->options->no_path_resolution ? "." : l->working_dir, build));
+    if (!node_get(build, "dockerfile") && !node_get(build, "dockerfile_inline"))
+        schema_put(l->arena, &object_build, build, "dockerfile", node_string(l->arena, "Dockerfile", build));
+    struct node *args = node_get(build, "args");
+    for (uint32_t i = node_is(args, NODE_MAP) ? args->map.count : 0; i-- > 0;) {
+        struct node_entry *e = &args->map.entries[i];
+        const char *value = e->value->kind == NODE_NULL ? omap_get(l->environment, e->key) : NULL;
+        if (value)
+            e->value = node_string(l->arena, value, e->value);
+        else if (e->value->kind == NODE_NULL)
+            node_remove(args, e->key);
+    }
+}
+
+static void normalize_service(struct loader *l, struct node *tree, struct node *service)
+{
+    struct node *networks = node_get(service, "networks");
+    bool none = !networks || (node_is(networks, NODE_MAP) && networks->map.count == 0);
+    if (none && !node_get(service, "network_mode") && !node_get(service, "provider"))
+        node_set(l->arena, section(l, &object_service, service, "networks"), "default",
+                 node_new(l->arena, NODE_NULL, service));
+    if (node_get(node_get(service, "networks"), "default")) {
+        struct node *all = section(l, &object_project, tree, "networks");
+        if (!node_get(all, "default"))
+            node_set(l->arena, all, "default", node_new(l->arena, NODE_MAP, service));
+    }
+    if (str_eq(node_get_text(service, "pull_policy"), "if_not_present"))
+        schema_put(l->arena, &object_service, service, "pull_policy",
+                   node_string(l->arena, "missing", node_get(service, "pull_policy")));
+    hosts_sort(node_get(service, "extra_hosts"));
+    hosts_sort(node_get(node_get(service, "build"), "extra_hosts"));
+    normalize_build(l, service);
+    imply_dependencies(l, service);
+}
+
+/* Values of configs and secrets that come from the environment are looked up when they are bound. */
+void loader_normalize(struct loader *l, struct node *tree)
+{
+    node_foreach_entry (e, tree_services(tree))
+        normalize_service(l, tree, e->value);
+    name_resources(l, tree, "networks", &object_network);
+    name_resources(l, tree, "volumes", &object_volume);
+    name_resources(l, tree, "configs", &object_config);
+    name_resources(l, tree, "secrets", &object_secret);
+}

@@ -1,0 +1,54 @@
+/* The output of `config`. */
+#include "compose/load.h"
+#include "data/json_write.h"
+#include "data/yaml_write.h"
+#include "model/tables.h"
+
+/* A dollar sign would start a variable when the output is read again. */
+static char *escape_dollars(const void *owner, const char *text, size_t size)
+{
+    struct buffer out = BUFFER_INIT(owner);
+    buffer_add(&out, "", 0);
+    for (const char *dollar; (dollar = memchr(text, '$', size)) != NULL;) {
+        size_t n = (size_t)(dollar - text) + 1;
+        buffer_add(&out, text, n);
+        buffer_add_char(&out, '$');
+        text += n;
+        size -= n;
+    }
+    buffer_add(&out, text, size);
+    return out.data;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct node_entry *)a)->key, ((const struct node_entry *)b)->key);
+}
+
+/* JSON sorts the top level, and keeps extensions there and only there. */
+static void sort_top(struct arena *arena, const struct node *tree, struct node *shown)
+{
+    node_foreach_entry (e, tree)
+        if (!e->row)
+            node_set(arena, shown, e->key, e->value);
+    if (shown->map.count > 1)
+        qsort(shown->map.entries, shown->map.count, sizeof(*shown->map.entries), by_key);
+}
+
+char *project_print(const void *owner, const struct project *project, enum config_format format)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct arena *arena = arena_new(tmp);
+    struct buffer out = BUFFER_INIT(tmp);
+    bool json = format == CONFIG_JSON;
+    struct node *shown =
+        schema_print(arena, &object_project, project->tree, json ? SCHEMA_JSON : SCHEMA_YAML);
+    if (json) {
+        sort_top(arena, project->tree, shown);
+        json_write(&out, shown, false);
+        buffer_add_char(&out, '\n');
+    } else {
+        yaml_write(&out, shown);
+    }
+    return escape_dollars(owner, out.data, out.size);
+}

@@ -1,0 +1,139 @@
+/*
+ * Profiles and selection. A service without profiles is always active; one with profiles when one of them is,
+ * or when it is named on the command line, which activates its profiles. Selected services bring what they
+ * depend on.
+ */
+#include "compose/loader.h"
+
+#include "base/str.h"
+
+#include <fnmatch.h>
+
+static char **active_profiles(struct loader *l, const struct node *services, char *const *wanted)
+{
+    char **active = NULL;
+    const char *listed = omap_get(l->environment, "COMPOSE_PROFILES");
+    if (l->options->profiles)
+        active = strv_dup(l->arena, l->options->profiles);
+    else if (!str_is_empty(listed))
+        active = strv_split(l->arena, listed, ',');
+    for (; wanted && *wanted; wanted++) {
+        const struct node *profiles = node_get(node_get(services, *wanted), "profiles");
+        node_foreach_item (i, profiles)
+            active = strv_add(l->arena, active, profiles->list.items[i]->text);
+    }
+    return active;
+}
+
+static bool is_active(const struct node *service, char *const *active)
+{
+    const struct node *profiles = node_get(service, "profiles");
+    if (!node_is(profiles, NODE_LIST) || profiles->list.count == 0 || strv_contains(active, "*"))
+        return true;
+    node_foreach_item (i, profiles) {
+        const char *profile = profiles->list.items[i]->text;
+        if (strv_contains(active, profile) || (!*profile && strv_len(active) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Marks `name` and what it depends on in `chosen`. */
+static void choose(struct loader *l, const struct node *services, const char *name, struct omap *chosen)
+{
+    const struct node *service = node_get(services, name);
+    if (!service || omap_has(chosen, name))
+        return;
+    omap_set(chosen, name, chosen);
+    if (!l->options->with_dependencies)
+        return;
+    node_foreach_entry (e, node_get(service, "depends_on"))
+        choose(l, services, e->key, chosen);
+}
+
+/* Names from the command line, with patterns replaced by what they match. */
+static char **wanted_services(struct loader *l, const struct node *services)
+{
+    char **wanted = NULL;
+    for (char **s = l->options->services; s && *s; s++) {
+        bool found = node_get(services, *s) != NULL;
+        if (found)
+            wanted = strv_add(l->arena, wanted, *s);
+        else if (strpbrk(*s, "*?["))
+            node_foreach_entry (e, services)
+                if (fnmatch(*s, e->key, 0) == 0) {
+                    wanted = strv_add(l->arena, wanted, e->key);
+                    found = true;
+                }
+        if (!found)
+            loader_problem(l, NULL, "", true, NULL, "no such service: %s", *s);
+    }
+    return wanted;
+}
+
+void loader_select(struct loader *l, struct node *tree, struct node **ret_disabled)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct node *services = tree_services(tree);
+    struct node *enabled = node_new(l->arena, NODE_MAP, services), *rest = node_new(l->arena, NODE_MAP, NULL);
+    char **wanted = wanted_services(l, services);
+    char **active = active_profiles(l, services, wanted);
+    struct omap *chosen = omap_new(tmp);
+    for (char **w = wanted; w && *w; w++)
+        choose(l, services, *w, chosen);
+    node_foreach_entry (e, services) {
+        bool here = is_active(e->value, active) && (!l->options->services || omap_has(chosen, e->key));
+        struct node_entry *entry = node_set(l->arena, here ? enabled : rest, e->key, e->value);
+        entry->line = e->line;
+        entry->col = e->col;
+    }
+    schema_put(l->arena, &object_project, tree, "services", enabled);
+    *ret_disabled = rest;
+}
+
+static void use(struct omap *used, const char *name)
+{
+    if (name)
+        omap_set(used, name, used);
+}
+
+static void use_references(struct omap *used, const struct node *list)
+{
+    node_foreach_item (i, list)
+        use(used, node_get_text(list->list.items[i], "source"));
+}
+
+static void keep(struct loader *l, struct node *tree, const char *section, const struct omap *used)
+{
+    struct node *all = node_get(tree, section);
+    if (!all)
+        return;
+    struct node *kept = node_new(l->arena, NODE_MAP, all);
+    node_foreach_entry (e, all)
+        if (omap_has(used, e->key))
+            *node_set(l->arena, kept, e->key, e->value) = *e;
+    schema_put(l->arena, &object_project, tree, section, kept);
+}
+
+void loader_prune(struct loader *l, struct node *tree)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct omap *networks = omap_new(tmp), *volumes = omap_new(tmp), *configs = omap_new(tmp),
+                *secrets = omap_new(tmp);
+    node_foreach_entry (service, tree_services(tree)) {
+        const struct node *mounts = node_get(service->value, "volumes");
+        node_foreach_entry (e, node_get(service->value, "networks"))
+            use(networks, e->key);
+        node_foreach_item (i, mounts)
+            if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
+                use(volumes, node_get_text(mounts->list.items[i], "source"));
+        use_references(configs, node_get(service->value, "configs"));
+        use_references(secrets, node_get(service->value, "secrets"));
+        use_references(secrets, node_get(node_get(service->value, "build"), "secrets"));
+        use(configs, node_get_text(node_get(service->value, "credential_spec"), "config"));
+    }
+    keep(l, tree, "networks", networks);
+    keep(l, tree, "volumes", volumes);
+    keep(l, tree, "configs", configs);
+    keep(l, tree, "secrets", secrets);
+}

@@ -1,0 +1,19 @@
+#pragma once
+/*
+ * An arena: many small objects that live and die together, such as the nodes of a Compose file. It is a
+ * talloc object, so that it has an owner like everything else; what is taken from it is not, and must not be
+ * given to talloc functions. A file of ten thousand services makes about a million nodes and strings, for
+ * which a header each would cost more than their contents.
+ */
+#include "base/mem.h"
+
+struct arena;
+
+struct arena *arena_new(const void *owner);
+void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for any type */
+char *arena_strndup(struct arena *arena, const char *s, size_t n);
+char *arena_strdup(struct arena *arena, const char *s); /* NULL stays NULL */
+char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#define arena_new_object(arena, type) ((type *)arena_alloc(arena, sizeof(type)))
+#define arena_array(arena, type, n) ((type *)arena_alloc(arena, sizeof(type) * (n)))

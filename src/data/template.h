@@ -1,0 +1,23 @@
+#pragma once
+/*
+ * Variables in texts, as Compose files and .env files write them (Compose specification, interpolation):
+ * $NAME, ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?message}, ${NAME?message}, ${NAME:+text},
+ * ${NAME+text}, and $$ for a dollar sign. Operands are expanded in turn, and only when they are used. A dollar
+ * sign in front of anything else stands for itself.
+ */
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <stdbool.h>
+
+struct template_scope {
+    const char *(*lookup)(const struct template_scope *scope, const char *name); /* NULL: not set */
+    void (*unset)(const struct template_scope *scope, const char *name); /* told of names without value; or NULL */
+    void *data;
+};
+
+enum { TEMPLATE_MAX_DEPTH = 64, TEMPLATE_MAX_SIZE = 16 << 20 };
+
+/* The expanded text as a child of `owner`. */
+int template_expand(const void *owner, const char *text, const struct template_scope *scope, char **ret,
+                    struct error *err);

@@ -1,0 +1,203 @@
+/* The canonical form of objects, and the types that hold objects. */
+#include "schema/types.h"
+
+#include "base/str.h"
+
+/* Steps from one word to the other: the classic table, one row at a time; words beyond 64 bytes never match. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    enum { ROOM = 65 };
+    size_t row[ROOM], n = strlen(b);
+    if (n + 1 > ROOM || strlen(a) + 1 > ROOM)
+        return ROOM;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+            diagonal = above;
+        }
+    }
+    return row[n];
+}
+
+static void unknown_key(struct schema_pass *pass, const struct schema_object *object,
+                        const struct node_entry *entry)
+{
+    const char *nearest = NULL;
+    size_t best = strlen(entry->key) / 3 + 2;
+    for (size_t i = 0; i < object->count; i++) {
+        size_t distance = edit_distance(entry->key, object->fields[i].key);
+        if (distance < best) {
+            best = distance;
+            nearest = object->fields[i].key;
+        }
+    }
+    struct node at = {.file = entry->value->file, .line = entry->line, .col = entry->col};
+    char *hint = nearest ? arena_printf(pass->arena, "did you mean '%s'?", nearest) : NULL;
+    schema_error(pass, &at, hint, "unknown key '%s'", entry->key);
+}
+
+static void missing_support(struct schema_pass *pass, const struct schema_field *field, const struct node *at)
+{
+    if (field->support == SUPPORT_MISSING)
+        schema_warn(pass, at, "is not acted on yet");
+}
+
+struct node *schema_canon_field(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind == NODE_NULL || in->tag == NODE_RESET)
+        return in;
+    struct node *out = field->type->canon(pass, field, in);
+    if (out) {
+        missing_support(pass, field, in);
+        out->tag = in->tag;
+    }
+    return out;
+}
+
+static void canon_entry(struct schema_pass *pass, const struct schema_object *object, struct node *map,
+                        const struct node_entry *e)
+{
+    bool extension = object->extensions && str_starts(e->key, "x-");
+    const struct schema_field *field = extension ? NULL : schema_find(object, e->key);
+    if (!extension && !field) {
+        unknown_key(pass, object, e);
+        return;
+    }
+    struct schema_path frame = {.up = pass->path, .key = e->key};
+    pass->path = &frame;
+    struct node *value = extension ? e->value : schema_canon_field(pass, field, e->value);
+    pass->path = frame.up;
+    if (!value)
+        return;
+    struct node_entry *entry = node_set(pass->arena, map, e->key, value);
+    entry->row = field;
+    entry->line = e->line;
+    entry->col = e->col;
+}
+
+struct node *schema_canon(struct schema_pass *pass, const struct schema_object *object, struct node *in)
+{
+    if (in->kind != NODE_MAP) {
+        if (object->from_short)
+            return object->from_short(pass, object, in);
+        schema_error(pass, in, NULL, "must be a mapping");
+        return NULL;
+    }
+    struct node *map = node_new(pass->arena, NODE_MAP, in);
+    map->tag = in->tag;
+    node_foreach_entry (e, in)
+        canon_entry(pass, object, map, e);
+    if (object->finish)
+        object->finish(pass, map);
+    schema_order(map);
+    return map;
+}
+
+static struct node *canon_object(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    return schema_canon(pass, field->object, in);
+}
+
+static void add_objects(struct schema_pass *pass, struct node *list, struct node *made)
+{
+    if (node_is(made, NODE_LIST)) {
+        node_foreach_item (i, made)
+            node_list_add(pass->arena, list, made->list.items[i]);
+    } else if (made) {
+        node_list_add(pass->arena, list, made);
+    }
+}
+
+static struct node *canon_objects(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    struct node *list = node_new(pass->arena, NODE_LIST, in);
+    if (in->kind == NODE_STRING && field->flags & FIELD_ALONE) {
+        add_objects(pass, list, schema_canon(pass, field->object, in));
+        return list;
+    }
+    if (in->kind != NODE_LIST) {
+        schema_error(pass, in, NULL, "must be %s", field->type->what);
+        return NULL;
+    }
+    node_foreach_item (i, in) {
+        struct schema_path frame = {.up = pass->path, .index = i};
+        pass->path = &frame;
+        add_objects(pass, list, schema_canon(pass, field->object, in->list.items[i]));
+        pass->path = frame.up;
+    }
+    return list;
+}
+
+static struct node *map_from_names(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    const struct schema_object *object = field->object;
+    struct node *map = node_new(pass->arena, NODE_MAP, in);
+    node_foreach_item (i, in) {
+        struct schema_path frame = {.up = pass->path, .index = i};
+        struct node *item = in->list.items[i];
+        pass->path = &frame;
+        if (item->kind != NODE_STRING)
+            schema_error(pass, item, NULL, "must be a string");
+        else if (node_get(map, item->text))
+            schema_error(pass, item, NULL, "'%s' stands in the list twice", item->text);
+        else
+            node_set(pass->arena, map, item->text,
+                     object->from_short ? object->from_short(pass, object, item)
+                                        : node_new(pass->arena, NODE_NULL, item));
+        pass->path = frame.up;
+    }
+    return map;
+}
+
+static bool is_name(const char *s)
+{
+    for (; *s; s++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *s))
+            return false;
+    return true;
+}
+
+static struct node *canon_object_map(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind == NODE_LIST && field->flags & FIELD_LIST_FORM)
+        return map_from_names(pass, field, in);
+    if (in->kind != NODE_MAP) {
+        schema_error(pass, in, NULL, field->flags & FIELD_LIST_FORM ? "must be a mapping or a list of names"
+                                                                      : "must be a mapping");
+        return NULL;
+    }
+    struct node *map = node_new(pass->arena, NODE_MAP, in);
+    node_foreach_entry (e, in) {
+        struct schema_path frame = {.up = pass->path, .key = e->key};
+        struct node at = {.file = e->value->file, .line = e->line, .col = e->col};
+        pass->path = &frame;
+        struct node *value = e->value;
+        if (!is_name(e->key) && !(field->object->extensions && str_starts(e->key, "x-")))
+            schema_error(pass, &at, NULL, "names are made of letters, digits, '.', '_' and '-'");
+        if (value->kind != NODE_NULL && value->tag != NODE_RESET) {
+            value = schema_canon(pass, field->object, value);
+            if (value)
+                value->tag = e->value->tag;
+        }
+        if (value) {
+            struct node_entry *entry = node_set(pass->arena, map, e->key, value);
+            entry->line = e->line;
+            entry->col = e->col;
+        }
+        pass->path = frame.up;
+    }
+    return map;
+}
+
+const struct schema_type type_object = {"a mapping", canon_object, NULL};
+const struct schema_type type_objects = {"a list", canon_objects, NULL};
+const struct schema_type type_object_map = {"a mapping", canon_object_map, NULL};

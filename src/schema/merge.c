@@ -1,0 +1,96 @@
+/*
+ * Merging canonical trees. Since short forms are gone, a list meets a list and a map a map, and the rows say
+ * what happens; doubled list elements are left to the check pass. The result may share nodes with both sides,
+ * which nothing uses afterwards.
+ */
+#include "base/str.h"
+#include "schema/schema.h"
+
+static struct node *merge_maps(struct arena *arena, struct node *base, struct node *over)
+{
+    node_foreach_entry (e, over) {
+        struct node_entry *before = node_entry(base, e->key);
+        struct node *value = schema_merge(arena, e->row, before ? before->value : NULL, e->value);
+        if (!value) {
+            node_remove(base, e->key);
+            continue;
+        }
+        struct node_entry *entry = before;
+        if (before)
+            before->value = value;
+        else
+            entry = node_set(arena, base, e->key, value);
+        entry->row = e->row ? e->row : entry->row;
+        entry->line = e->line;
+        entry->col = e->col;
+    }
+    return base;
+}
+
+static bool same_kind(const struct schema_field *field, const struct node *base, const struct node *over)
+{
+    const char *key = field->object ? field->object->discriminator : NULL;
+    const struct node *a = key ? node_get(base, key) : NULL, *b = key ? node_get(over, key) : NULL;
+    return !a || !b || node_equal(a, b);
+}
+
+static struct node *settled(struct node *over)
+{
+    schema_settle(over);
+    return over;
+}
+
+struct node *schema_merge(struct arena *arena, const struct schema_field *field, struct node *base,
+                          struct node *over)
+{
+    if (over->tag == NODE_RESET)
+        return NULL;
+    enum schema_merge rule = field ? field->merge : MERGE_NORMAL;
+    if (!base || over->tag == NODE_OVERRIDE || rule == MERGE_REPLACE)
+        return settled(over);
+    /* Under a key of the table null says nothing; under a key of the user's it is a value (environment). */
+    if (over->kind == NODE_NULL)
+        return field || base->kind == NODE_MAP ? base : over;
+    if (base->kind != over->kind || (rule == MERGE_SAME_KIND && !same_kind(field, base, over)))
+        return settled(over);
+    if (over->kind == NODE_LIST) {
+        node_foreach_item (i, over)
+            node_list_add(arena, base, over->list.items[i]);
+        return base;
+    }
+    if (over->kind != NODE_MAP)
+        return over;
+    merge_maps(arena, base, over);
+    if (field && field->object)
+        schema_order(base);
+    return base;
+}
+
+struct node *schema_merge_objects(struct arena *arena, const struct schema_object *object, struct node *base,
+                                  struct node *over)
+{
+    struct schema_field field = {.object = object};
+    struct node *merged = schema_merge(arena, &field, base, over);
+    schema_order(merged);
+    return merged;
+}
+
+void schema_settle(struct node *tree)
+{
+    tree->tag = NODE_UNTAGGED;
+    node_foreach_item (i, tree)
+        schema_settle(tree->list.items[i]);
+    if (!node_is(tree, NODE_MAP))
+        return;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < tree->map.count; i++) {
+        if (tree->map.entries[i].value->tag == NODE_RESET)
+            continue;
+        schema_settle(tree->map.entries[i].value);
+        tree->map.entries[kept++] = tree->map.entries[i];
+    }
+    if (kept != tree->map.count) {
+        tree->map.count = kept;
+        node_reindex(tree);
+    }
+}

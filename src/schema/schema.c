@@ -1,0 +1,89 @@
+/* Reporting and look-up, common to all passes. */
+#include "schema/schema.h"
+
+#include "base/str.h"
+#include "data/buffer.h"
+
+static void add_path(struct buffer *out, const struct schema_path *path)
+{
+    if (!path)
+        return;
+    add_path(out, path->up);
+    if (!path->key)
+        buffer_printf(out, "[%u]", path->index);
+    else
+        buffer_printf(out, "%s%s", out->size ? "." : "", path->key);
+}
+
+char *schema_path_text(struct arena *arena, const struct schema_path *path)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct buffer out = BUFFER_INIT(tmp);
+    buffer_add(&out, "", 0);
+    add_path(&out, path);
+    return arena_strdup(arena, out.data);
+}
+
+void schema_error(struct schema_pass *pass, const struct node *at, const char *hint, const char *fmt, ...)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = mem_vprintf(tmp, fmt, ap);
+    va_end(ap);
+    pass->report->problem(pass->report, at, schema_path_text(pass->arena, pass->path), true, text, hint);
+}
+
+void schema_warn(struct schema_pass *pass, const struct node *at, const char *fmt, ...)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = mem_vprintf(tmp, fmt, ap);
+    va_end(ap);
+    pass->report->problem(pass->report, at, schema_path_text(pass->arena, pass->path), false, text, NULL);
+}
+
+const struct schema_field *schema_find(const struct schema_object *object, const char *key)
+{
+    size_t length = strlen(key);
+    for (size_t i = 0; i < object->count; i++)
+        if (object->fields[i].key_length == length && memcmp(object->fields[i].key, key, length) == 0)
+            return &object->fields[i];
+    return NULL;
+}
+
+/* Rows come in the order of their table; what has no row comes last, by name. */
+static bool stands_before(const struct node_entry *a, const struct node_entry *b)
+{
+    if (a->row && b->row)
+        return (uintptr_t)a->row < (uintptr_t)b->row;
+    if (a->row || b->row)
+        return a->row != NULL;
+    return strcmp(a->key, b->key) < 0;
+}
+
+void schema_order(struct node *map)
+{
+    if (!node_is(map, NODE_MAP))
+        return;
+    struct node_entry *e = map->map.entries;
+    bool moved = false;
+    for (uint32_t i = 1; i < map->map.count; i++) {
+        struct node_entry entry = e[i];
+        uint32_t at = i;
+        for (; at > 0 && stands_before(&entry, &e[at - 1]); at--)
+            e[at] = e[at - 1];
+        moved |= at != i;
+        e[at] = entry;
+    }
+    if (moved)
+        node_reindex(map);
+}
+
+void schema_put(struct arena *arena, const struct schema_object *object, struct node *map, const char *key,
+                struct node *value)
+{
+    node_set(arena, map, key, value)->row = schema_find(object, key);
+    schema_order(map);
+}

@@ -1,0 +1,427 @@
+/* Scalar and list types: what they accept, their one canonical form, and how they get into a struct. */
+#include "schema/types.h"
+
+#include "base/omap.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "base/units.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+static bool has_variable(const struct schema_pass *pass, const struct node *node)
+{
+    return pass->lenient && node->kind == NODE_STRING && strchr(node->text, '$');
+}
+
+static struct node *wrong_type(struct schema_pass *pass, const struct schema_field *field, const struct node *in)
+{
+    bool quotable = (field->type == &type_string || field->type == &type_duration) &&
+                    (in->kind == NODE_INT || in->kind == NODE_FLOAT || in->kind == NODE_BOOL);
+    char *hint = quotable ? arena_printf(pass->arena, "write \"%s\"", in->text ? in->text : "...") : NULL;
+    schema_error(pass, in, hint, "must be %s", field->type->what);
+    return NULL;
+}
+
+const char *scalar_text(struct arena *arena, const struct node *node)
+{
+    char number[NUMBER_ROOM];
+    if (node->kind == NODE_STRING)
+        return node->text;
+    if (node->kind == NODE_BOOL)
+        return node->boolean ? "true" : "false";
+    if (node->kind == NODE_INT)
+        return arena_printf(arena, "%" PRId64, node->integer);
+    if (node->kind != NODE_FLOAT)
+        return NULL;
+    number_print(node->number, NUMBER_TEXT_STYLE, number);
+    return arena_strdup(arena, number);
+}
+
+static void bind_string(const void *owner, const struct node *node, void *member)
+{
+    if (node->kind == NODE_STRING)
+        *(char **)member = mem_strdup(owner, node->text);
+}
+
+static struct node *canon_string(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    return in->kind == NODE_STRING ? in : wrong_type(pass, field, in);
+}
+
+static struct node *canon_scalar_string(struct schema_pass *pass, const struct schema_field *field,
+                                        struct node *in)
+{
+    const char *text = scalar_text(pass->arena, in);
+    if (!text)
+        return wrong_type(pass, field, in);
+    return in->kind == NODE_STRING ? in : node_string(pass->arena, text, in);
+}
+
+const char *path_resolve(struct schema_pass *pass, const char *path)
+{
+    if (!pass->base_dir)
+        return path;
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    if (path[0] == '~' && (path[1] == '/' || !path[1]) && pass->home)
+        return arena_strdup(pass->arena, path_join(tmp, pass->home, path[1] ? path + 2 : "."));
+    if (path[0] == '/')
+        return path;
+    return arena_strdup(pass->arena, path_join(tmp, pass->base_dir, path));
+}
+
+static struct node *canon_path(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind != NODE_STRING)
+        return wrong_type(pass, field, in);
+    const char *path = path_resolve(pass, in->text);
+    return path == in->text ? in : node_string(pass->arena, path, in);
+}
+
+/* YAML 1.1 words for booleans are understood, with a warning; ret: 1 true, 0 false, -1 neither. */
+static int bool_word(struct schema_pass *pass, const struct node *in)
+{
+    static const char *const yes[] = {"true", "y", "yes", "on", "1"}, *const no[] = {"false", "n", "no", "off", "0"};
+    for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+        bool is_yes = strcasecmp(in->text, yes[i]) == 0;
+        if (!is_yes && strcasecmp(in->text, no[i]) != 0)
+            continue;
+        if (i > 0 && i < 4)
+            schema_warn(pass, in, "'%s' for a boolean is old YAML; write %s", in->text, is_yes ? "true" : "false");
+        return is_yes;
+    }
+    return -1;
+}
+
+static struct node *canon_bool(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind == NODE_BOOL || has_variable(pass, in))
+        return in;
+    if (in->kind != NODE_STRING || field->flags & FIELD_NO_CAST)
+        return wrong_type(pass, field, in);
+    int value = bool_word(pass, in);
+    if (value >= 0)
+        return node_bool(pass->arena, value == 1, in);
+    schema_error(pass, in, NULL, "'%s' is not a boolean", in->text);
+    return NULL;
+}
+
+static void bind_bool(const void *owner UNUSED, const struct node *node, void *member)
+{
+    if (node->kind == NODE_BOOL)
+        *(bool *)member = node->boolean;
+}
+
+static struct node *canon_int(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    int64_t value;
+    if (in->kind == NODE_INT || has_variable(pass, in))
+        return in;
+    if (in->kind == NODE_FLOAT && !(field->flags & FIELD_WHOLE) && fabs(in->number) < 9e15)
+        return node_int(pass->arena, (int64_t)in->number, in);
+    if (in->kind != NODE_STRING || field->flags & FIELD_NO_CAST)
+        return wrong_type(pass, field, in);
+    const char *digits = in->text[0] == '+' ? in->text + 1 : in->text;
+    if (str_to_i64(digits, INT64_MIN, INT64_MAX, &value))
+        return node_int(pass->arena, value, in);
+    schema_error(pass, in, NULL, "'%s' is not an integer", in->text);
+    return NULL;
+}
+
+static void bind_int(const void *owner UNUSED, const struct node *node, void *member)
+{
+    if (node->kind == NODE_INT)
+        *(int64_t *)member = node->integer;
+}
+
+static struct node *canon_number(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    double value;
+    if (has_variable(pass, in))
+        return in;
+    if (in->kind == NODE_INT) {
+        value = (double)in->integer;
+    } else if (in->kind == NODE_FLOAT && isfinite(in->number) && !(field->flags & FIELD_WHOLE)) {
+        value = in->number;
+    } else if (in->kind != NODE_STRING) {
+        return wrong_type(pass, field, in);
+    } else if (!str_to_double(in->text, &value)) {
+        schema_error(pass, in, NULL, "'%s' is not a number", in->text);
+        return NULL;
+    }
+    struct node *out = node_new(pass->arena, NODE_FLOAT, in);
+    out->number = number_single(value);
+    return out;
+}
+
+static void bind_number(const void *owner UNUSED, const struct node *node, void *member)
+{
+    if (node->kind == NODE_FLOAT)
+        *(double *)member = node->number;
+}
+
+static struct node *canon_bytes(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    int64_t value;
+    if (has_variable(pass, in))
+        return in;
+    if (in->kind == NODE_INT && !(field->flags & FIELD_STRING_ONLY)) {
+        value = in->integer;
+    } else if (in->kind == NODE_FLOAT && fabs(in->number) < 9e15 && !(field->flags & FIELD_STRING_ONLY)) {
+        value = (int64_t)in->number;
+    } else if (in->kind != NODE_STRING) {
+        return wrong_type(pass, field, in);
+    } else if (!bytes_parse(in->text, &value)) {
+        schema_error(pass, in, "write a number with b, k, m, g or t behind it", "'%s' is not a size", in->text);
+        return NULL;
+    }
+    return node_string(pass->arena, arena_printf(pass->arena, "%" PRId64, value), in);
+}
+
+static void bind_decimal(const void *owner UNUSED, const struct node *node, void *member)
+{
+    if (node->kind == NODE_STRING)
+        str_to_i64(node->text, INT64_MIN, INT64_MAX, member);
+}
+
+static struct node *canon_duration(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    int64_t ns;
+    char text[UNITS_TEXT];
+    if (in->kind != NODE_STRING)
+        return wrong_type(pass, field, in);
+    if (has_variable(pass, in))
+        return in;
+    if (!duration_parse(in->text, &ns)) {
+        schema_error(pass, in, "write it like 1m30s", "'%s' is not a duration", in->text);
+        return NULL;
+    }
+    duration_print(ns, text);
+    return node_string(pass->arena, text, in);
+}
+
+static void bind_duration(const void *owner UNUSED, const struct node *node, void *member)
+{
+    if (node->kind == NODE_STRING)
+        duration_parse(node->text, member);
+}
+
+static struct node *canon_file_mode(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    int64_t mode = 0;
+    if (has_variable(pass, in))
+        return in;
+    if (in->kind == NODE_INT) {
+        mode = in->integer;
+    } else if (in->kind != NODE_STRING) {
+        return wrong_type(pass, field, in);
+    } else {
+        char *end;
+        mode = strtol(in->text, &end, 8);
+        if (end == in->text || *end)
+            mode = -1;
+    }
+    if (mode < 0 || mode > 07777777) {
+        schema_error(pass, in, "write it like 0440", "'%s' is not a file mode", in->text ? in->text : "");
+        return NULL;
+    }
+    return node_string(pass->arena, arena_printf(pass->arena, "0%" PRIo64, mode), in);
+}
+
+static void bind_octal(const void *owner UNUSED, const struct node *node, void *member)
+{
+    if (node->kind == NODE_STRING)
+        *(int64_t *)member = strtol(node->text, NULL, 8);
+}
+
+/* Elements by `make`; a scalar counts as a list of one when `alone`. */
+static struct node *canon_list(struct schema_pass *pass, const struct schema_field *field, struct node *in,
+                               bool alone, const struct schema_type *element)
+{
+    struct schema_field item_field = {.type = element, .flags = field->flags};
+    if (in->kind == NODE_STRING && alone) {
+        struct node *list = node_new(pass->arena, NODE_LIST, in);
+        node_list_add(pass->arena, list, in);
+        return list;
+    }
+    if (in->kind != NODE_LIST)
+        return has_variable(pass, in) ? in : wrong_type(pass, field, in);
+    struct node *list = node_new(pass->arena, NODE_LIST, in);
+    node_foreach_item (i, in) {
+        struct schema_path frame = {.up = pass->path, .index = i};
+        pass->path = &frame;
+        struct node *item = element->canon(pass, &item_field, in->list.items[i]);
+        if (item)
+            node_list_add(pass->arena, list, item);
+        pass->path = frame.up;
+    }
+    return list;
+}
+
+static struct node *canon_strings(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    return canon_list(pass, field, in, false, &type_string);
+}
+
+static struct node *canon_string_list(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    return canon_list(pass, field, in, true, &type_string);
+}
+
+static struct node *canon_scalar_list(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    return canon_list(pass, field, in, false, &type_scalar_string);
+}
+
+static void bind_strings(const void *owner, const struct node *node, void *member)
+{
+    if (node->kind != NODE_LIST)
+        return;
+    char **v = mem_array(owner, char *, node->list.count + 1);
+    node_foreach_item (i, node)
+        v[i] = mem_strdup(v, node->list.items[i]->kind == NODE_STRING ? node->list.items[i]->text : "");
+    *(char ***)member = v;
+}
+
+struct node *command_split(struct arena *arena, const char *text, const struct node *at)
+{
+    struct node *list = node_new(arena, NODE_LIST, at);
+    char *word = arena_alloc(arena, strlen(text) + 1);
+    size_t n = 0;
+    bool in_word = false;
+    char quote = '\0';
+    for (const char *s = text; *s; s++) {
+        if (quote ? *s == quote : *s == '\'' || *s == '"') {
+            quote = quote ? '\0' : *s;
+            in_word = true;
+        } else if (*s == '\\' && quote != '\'') {
+            if (!s[1])
+                return NULL;
+            if (quote && !strchr("\"\\$`", s[1]))
+                word[n++] = *s;
+            word[n++] = *++s;
+            in_word = true;
+        } else if (!quote && strchr(" \t\r\n", *s)) {
+            if (in_word)
+                node_list_add(arena, list, node_string(arena, arena_strndup(arena, word, n), at));
+            in_word = false;
+            n = 0;
+        } else {
+            word[n++] = *s;
+            in_word = true;
+        }
+    }
+    if (quote)
+        return NULL;
+    if (in_word)
+        node_list_add(arena, list, node_string(arena, arena_strndup(arena, word, n), at));
+    return list;
+}
+
+static struct node *canon_command(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind != NODE_STRING)
+        return canon_list(pass, field, in, false, &type_string);
+    if (has_variable(pass, in))
+        return in;
+    struct node *list = command_split(pass->arena, in->text, in);
+    if (!list)
+        schema_error(pass, in, "write the command as a list", "a quote or backslash is left open in '%s'", in->text);
+    return list;
+}
+
+static struct node *mapping_value(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind == NODE_NULL)
+        return field->flags & FIELD_NULL_VALUES || in->tag ? in : node_string(pass->arena, "", in);
+    const char *text = scalar_text(pass->arena, in);
+    if (!text) {
+        schema_error(pass, in, NULL, "must be a string, number, boolean or null");
+        return NULL;
+    }
+    if (in->kind == NODE_STRING)
+        return in;
+    struct node *out = node_string(pass->arena, text, in);
+    out->tag = in->tag;
+    return out;
+}
+
+static struct node *mapping_from_list(struct schema_pass *pass, const struct schema_field *field,
+                                      struct node *in)
+{
+    struct node *map = node_new(pass->arena, NODE_MAP, in);
+    node_foreach_item (i, in) {
+        struct node *item = in->list.items[i];
+        if (item->kind != NODE_STRING) {
+            struct schema_path frame = {.up = pass->path, .index = i};
+            pass->path = &frame;
+            schema_error(pass, item, NULL, "must be a string, KEY=VALUE");
+            pass->path = frame.up;
+            continue;
+        }
+        const char *equals = strchr(item->text, '=');
+        struct node *value = equals                             ? node_string(pass->arena, equals + 1, item)
+                             : field->flags & FIELD_NULL_VALUES ? node_new(pass->arena, NODE_NULL, item)
+                                                                : node_string(pass->arena, "", item);
+        const char *key =
+            equals ? arena_strndup(pass->arena, item->text, (size_t)(equals - item->text)) : item->text;
+        node_set(pass->arena, map, key, value);
+    }
+    return map;
+}
+
+static struct node *canon_options(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind != NODE_MAP)
+        return wrong_type(pass, field, in);
+    struct node *map = node_new(pass->arena, NODE_MAP, in);
+    node_foreach_entry (e, in) {
+        struct schema_path frame = {.up = pass->path, .key = e->key};
+        pass->path = &frame;
+        struct node *value = mapping_value(pass, field, e->value);
+        if (value) {
+            struct node_entry *entry = node_set(pass->arena, map, e->key, value);
+            entry->line = e->line;
+            entry->col = e->col;
+        }
+        pass->path = frame.up;
+    }
+    return map;
+}
+
+static struct node *canon_mapping(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    return in->kind == NODE_LIST ? mapping_from_list(pass, field, in) : canon_options(pass, field, in);
+}
+
+static void bind_mapping(const void *owner, const struct node *node, void *member)
+{
+    struct omap *map = omap_new(owner);
+    node_foreach_entry (e, node)
+        omap_set_str(map, e->key, node_text(e->value));
+    *(struct omap **)member = map;
+}
+
+static struct node *canon_any(struct schema_pass *pass UNUSED, const struct schema_field *field UNUSED,
+                              struct node *in)
+{
+    return in;
+}
+
+const struct schema_type type_string = {"a string", canon_string, bind_string};
+const struct schema_type type_scalar_string = {"a string or a number", canon_scalar_string, bind_string};
+const struct schema_type type_path = {"a string", canon_path, bind_string};
+const struct schema_type type_bool = {"a boolean", canon_bool, bind_bool};
+const struct schema_type type_int = {"an integer", canon_int, bind_int};
+const struct schema_type type_number = {"a number", canon_number, bind_number};
+const struct schema_type type_bytes = {"a size", canon_bytes, bind_decimal};
+const struct schema_type type_duration = {"a duration like \"1m30s\"", canon_duration, bind_duration};
+const struct schema_type type_file_mode = {"a file mode", canon_file_mode, bind_octal};
+const struct schema_type type_strings = {"a list of strings", canon_strings, bind_strings};
+const struct schema_type type_string_list = {"a string or a list of strings", canon_string_list, bind_strings};
+const struct schema_type type_scalar_list = {"a list of strings or numbers", canon_scalar_list, bind_strings};
+const struct schema_type type_command = {"a string or a list of strings", canon_command, bind_strings};
+const struct schema_type type_mapping = {"a mapping or a list of KEY=VALUE", canon_mapping, bind_mapping};
+const struct schema_type type_options = {"a mapping", canon_options, bind_mapping};
+const struct schema_type type_any = {"anything", canon_any, NULL};

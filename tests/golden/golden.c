@@ -1,0 +1,218 @@
+/*
+ * Golden cases of the Compose loader. Each directory is a case:
+ *
+ *   compose.yaml ...        the input, loaded with the directory as current directory
+ *   args                    options, one word a line: -f FILE, -p NAME, --profile NAME, --env-file FILE,
+ *                           --project-directory DIR, --no-interpolate ..., names of services
+ *   env                     the environment, K=V lines; HOME=/home/user is always there
+ *   expected.json           what `config --format json` prints, @DIR@ for the directory
+ *   expected.yaml           the same for YAML
+ *   expected-error.txt      the errors, with hints, in place of output
+ *   expected-warnings.txt   the warnings; unchecked when there is no such file
+ *
+ * What is printed is loaded again and must print the same.
+ *
+ * golden CASE...           checks; golden --print yaml|json CASE shows what comes out
+ */
+#include "base/path.h"
+#include "base/str.h"
+#include "compose/load.h"
+#include "data/buffer.h"
+#include "sys/fs.h"
+
+struct outcome {
+    char *json, *yaml, *errors, *warnings; /* errors NULL: it loaded */
+};
+
+static char *read_text(const void *owner, const char *dir, const char *name)
+{
+    char *text;
+    size_t size;
+    char *path = path_join(owner, dir, name);
+    return fs_read_file(owner, path, 1 << 24, &text, &size, NULL) == 0 ? text : NULL;
+}
+
+static char **read_lines(const void *owner, const char *dir, const char *name)
+{
+    char *text = read_text(owner, dir, name), **lines = NULL;
+    for (char *line = text; line && *line;) {
+        char *end = line + strcspn(line, "\n");
+        bool more = *end != '\0';
+        *end = '\0';
+        if (*line)
+            lines = strv_add(owner, lines, line);
+        line = more ? end + 1 : end;
+    }
+    return lines;
+}
+
+/* `text` with every `from` replaced. */
+static char *replace(const void *owner, const char *text, const char *from, const char *to)
+{
+    struct buffer out = BUFFER_INIT(owner);
+    buffer_add(&out, "", 0);
+    for (const char *at; (at = strstr(text, from)) != NULL; text = at + strlen(from)) {
+        buffer_add(&out, text, (size_t)(at - text));
+        buffer_add_str(&out, to);
+    }
+    buffer_add_str(&out, text);
+    return out.data;
+}
+
+static void take_argument(const void *owner, struct load_options *o, char ***args)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } switches[] = {
+        {"--no-interpolate",     offsetof(struct load_options, no_interpolate)    },
+        {"--no-normalize",       offsetof(struct load_options, no_normalize)      },
+        {"--no-path-resolution", offsetof(struct load_options, no_path_resolution)},
+        {"--no-consistency",     offsetof(struct load_options, no_consistency)    },
+        {"--no-env-resolution",  offsetof(struct load_options, no_env_resolution) },
+    };
+    char *arg = *(*args)++;
+    for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
+        if (str_eq(arg, switches[i].name)) {
+            *(bool *)((char *)o + switches[i].offset) = true;
+            return;
+        }
+    if (str_eq(arg, "-f"))
+        o->files = strv_add(owner, o->files, *(*args)++);
+    else if (str_eq(arg, "-p"))
+        o->project_name = *(*args)++;
+    else if (str_eq(arg, "--profile"))
+        o->profiles = strv_add(owner, o->profiles, *(*args)++);
+    else if (str_eq(arg, "--env-file"))
+        o->env_files = strv_add(owner, o->env_files, *(*args)++);
+    else if (str_eq(arg, "--project-directory"))
+        o->project_directory = *(*args)++;
+    else
+        o->services = strv_add(owner, o->services, arg);
+}
+
+static void describe(const void *owner, const char *dir, const struct diagnostics *d, const struct error *err,
+                     bool failed, struct outcome *out)
+{
+    struct buffer errors = BUFFER_INIT(owner), warnings = BUFFER_INIT(owner);
+    buffer_add(&errors, "", 0);
+    buffer_add(&warnings, "", 0);
+    if (failed)
+        buffer_printf(&errors, "%s\n%s%s", err->text, err->hint, err->hint[0] ? "\n" : "");
+    for (size_t i = 0; i < d->count; i++)
+        buffer_printf(d->items[i].is_error ? &errors : &warnings, "%s\n", d->items[i].text);
+    out->errors = failed ? replace(owner, errors.data, dir, "@DIR@") : NULL;
+    out->warnings = replace(owner, warnings.data, dir, "@DIR@");
+}
+
+static struct outcome load(const void *owner, const char *dir, struct load_options *options)
+{
+    struct outcome out = {0};
+    struct project *project;
+    struct diagnostics diagnostics = {0};
+    struct error err = ERROR_INIT;
+    int r = project_load(owner, options, &project, &diagnostics, &err);
+    describe(owner, dir, &diagnostics, &err, r != 0, &out);
+    if (r == 0) {
+        out.json = project_print(owner, project, CONFIG_JSON);
+        out.yaml = project_print(owner, project, CONFIG_YAML);
+        talloc_free(project);
+    }
+    return out;
+}
+
+static struct outcome run_case(const void *owner, const char *dir)
+{
+    char **args = read_lines(owner, dir, "args");
+    char **environment = strv_add(owner, read_lines(owner, dir, "env"), "HOME=/home/user");
+    struct load_options options = {.environment = environment, .cwd = dir, .with_dependencies = true};
+    while (args && *args)
+        take_argument(owner, &options, &args);
+    return load(owner, dir, &options);
+}
+
+static int differs(const char *name, const char *what, const char *expected, const char *actual)
+{
+    if (str_eq(expected, actual))
+        return 0;
+    printf("%s: %s differs\n--- expected\n%s--- actual\n%s\n", name, what, expected ? expected : "(nothing)\n",
+           actual ? actual : "(nothing)\n");
+    return 1;
+}
+
+/* The output, loaded again, prints the same; profiles must be active again for that. */
+static int check_again(const void *owner, const char *dir, const char *name, const char *yaml)
+{
+    char template[] = "/tmp/compote-golden-XXXXXX";
+    struct error err = ERROR_INIT;
+    if (!mkdtemp(template))
+        return differs(name, "temporary directory", "", NULL);
+    char *file = path_join(owner, template, "compose.yaml");
+    char *files[] = {file, NULL}, *profiles[] = {(char[]){"*"}, NULL};
+    struct load_options options = {.environment = (char *const[]){NULL}, .cwd = template, .files = files,
+                                   .profiles = profiles};
+    int r = fs_write_file(file, yaml, strlen(yaml), 0600, false, &err);
+    struct outcome again = load(owner, dir, &options);
+    fs_remove_tree(template, NULL);
+    return r < 0 || differs(name, "output loaded again", again.errors ? again.errors : yaml, again.yaml);
+}
+
+static int check_case(const char *dir)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    const char *name = path_name(dir);
+    char *json = read_text(tmp, dir, "expected.json"), *yaml = read_text(tmp, dir, "expected.yaml"),
+         *error = read_text(tmp, dir, "expected-error.txt"), *warnings = read_text(tmp, dir, "expected-warnings.txt");
+    struct outcome out = run_case(tmp, dir);
+    int bad = differs(name, "error", error, out.errors);
+    bool raw = strv_contains(read_lines(tmp, dir, "args"), "--no-interpolate");
+    if (!json && !yaml && !error) {
+        printf("%s: nothing is expected\n", name);
+        return 1;
+    }
+    if (json && out.json)
+        bad += differs(name, "JSON", json, replace(tmp, out.json, dir, "@DIR@"));
+    if (yaml && out.yaml)
+        bad += differs(name, "YAML", yaml, replace(tmp, out.yaml, dir, "@DIR@"));
+    if (warnings)
+        bad += differs(name, "warnings", warnings, out.warnings);
+    if (!bad && out.yaml && !raw)
+        bad += check_again(tmp, dir, name, out.yaml);
+    return bad != 0;
+}
+
+static int print_case(const char *format, const char *dir)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct outcome out = run_case(tmp, dir);
+    fputs(out.warnings, stderr);
+    fputs(out.errors ? out.errors : str_eq(format, "json") ? out.json : out.yaml, stdout);
+    return out.errors != NULL;
+}
+
+static bool has_input(const char *dir)
+{
+    struct stat st;
+    return stat(dir, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && str_eq(argv[1], "--print"))
+        return print_case(argv[2], argv[3]);
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    int failed = 0, count = 0;
+    for (int i = 1; i < argc; i++) {
+        char **names = NULL;
+        fs_list(tmp, argv[i], &names, NULL);
+        for (; names && *names; names++) {
+            char *dir = path_join(tmp, argv[i], *names);
+            if (!has_input(dir))
+                continue;
+            failed += check_case(dir);
+            count++;
+        }
+    }
+    printf("%d cases, %d failed\n", count, failed);
+    return failed || count == 0;
+}
