@@ -8,10 +8,9 @@
 
 #include <fts.h>
 
-/* What a tree takes on the disk, as well as it can be told. */
-static int64_t tree_bytes(char *path)
+int64_t image_tree_bytes(const char *path)
 {
-    char *paths[] = {path, NULL};
+    char *paths[] = {(char *)(uintptr_t)path, NULL};
     FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
     int64_t bytes = 0;
     for (FTSENT *e; walk && (e = fts_read(walk));) {
@@ -36,7 +35,7 @@ static int remove_layer(const struct image_store *store, const char *name, int64
         if (rename(path, dead) < 0)
             return error_errno(err, "rename '%s'", path);
     }
-    *bytes += tree_bytes(dead);
+    *bytes += image_tree_bytes(dead);
     return fs_remove_tree(dead, err);
 }
 

@@ -23,6 +23,23 @@ char *image_layer_path(const void *owner, const struct image_store *store, const
     return mem_printf(owner, "%s/layers/%s", store->root, hex);
 }
 
+static int sizes_parse(struct image_record *record, const json_t *object, struct error *err)
+{
+    json_t *list;
+    size_t count = strv_len(record->layers);
+    int r = json_child(object, "sizes", JSON_ARRAY, &list, err);
+    if (r < 0)
+        return r;
+    if (json_array_size(list) != count)
+        return error_set(err, EBADMSG, "%zu sizes of %zu layers", json_array_size(list), count);
+    record->sizes = mem_array(record, int64_t, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        record->sizes[i] = json_integer_value(json_array_get(list, i));
+        record->size += record->sizes[i];
+    }
+    return 0;
+}
+
 static int record_parse(const void *owner, const json_t *object, struct image_record **ret, struct error *err)
 {
     struct image_record *record = mem_new(owner, struct image_record);
@@ -35,7 +52,7 @@ static int record_parse(const void *owner, const json_t *object, struct image_re
         (r = json_texts(record, object, "layers", &record->layers, err)) < 0 ||
         (r = json_texts(record, object, "references", &record->references, err)) < 0 ||
         (r = json_texts(record, object, "digests", &record->digests, err)) < 0 ||
-        (r = json_whole(object, "size", 0, INT64_MAX, &record->size, err)) < 0)
+        (r = sizes_parse(record, object, err)) < 0)
         return r;
     if (!digest_is_valid(manifest) || !digest_is_valid(config))
         return error_set(err, EBADMSG, "'manifest' or 'config' is not a digest");
@@ -106,6 +123,14 @@ static json_t *print_vector(char *const *v)
     return list;
 }
 
+static json_t *print_sizes(const struct image_record *record)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < strv_len(record->layers); i++)
+        json_array_append_new(list, json_integer(record->sizes[i]));
+    return list;
+}
+
 int image_index_write(const struct image_store *store, const struct image_index *index, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -113,10 +138,10 @@ int image_index_write(const struct image_store *store, const struct image_index 
     for (size_t i = 0; i < index->count; i++) {
         const struct image_record *record = index->records[i];
         json_array_append_new(
-            images, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "manifest", record->manifest,
+            images, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "manifest", record->manifest,
                               "config", record->config, "os", record->platform.os, "architecture",
-                              record->platform.architecture, "variant", record->platform.variant, "size",
-                              (json_int_t)record->size, "layers", print_vector(record->layers), "references",
+                              record->platform.architecture, "variant", record->platform.variant, "sizes",
+                              print_sizes(record), "layers", print_vector(record->layers), "references",
                               print_vector(record->references), "digests", print_vector(record->digests)));
     }
     cleanup_json json_t *doc = json_pack("{s:i, s:o}", "version", INDEX_VERSION, "images", images);
@@ -149,6 +174,25 @@ static void add_missing(struct image_record *record, char ***v, char *const *mor
             *v = strv_add(record, *v, *more);
 }
 
+/* Of layers that were there before: from another image that has them, or else from the disk. */
+static int64_t *complete_sizes(const struct image_store *store, const struct image_index *index,
+                               const struct image_record *record)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    size_t count = strv_len(record->layers);
+    int64_t *sizes = mem_array(index, int64_t, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        sizes[i] = record->sizes[i];
+        for (size_t n = 0; sizes[i] < 0 && n < index->count; n++)
+            for (size_t l = 0; sizes[i] < 0 && l < strv_len(index->records[n]->layers); l++)
+                if (str_eq(index->records[n]->layers[l], record->layers[i]))
+                    sizes[i] = index->records[n]->sizes[l];
+        if (sizes[i] < 0)
+            sizes[i] = image_tree_bytes(image_layer_path(tmp, store, record->layers[i]));
+    }
+    return sizes;
+}
+
 int image_index_record(const struct image_store *store, const struct image_record *record, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -174,7 +218,7 @@ int image_index_record(const struct image_store *store, const struct image_recor
                                        .config = record->config,
                                        .platform = record->platform,
                                        .layers = record->layers,
-                                       .size = record->size};
+                                       .sizes = complete_sizes(store, index, record)};
         mem_append(index, index->records, index->count, known);
     }
     add_missing(known, &known->references, record->references);

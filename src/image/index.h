@@ -26,8 +26,9 @@ struct image_store {
 struct image_record {
     char *manifest, *config; /* digests */
     struct platform platform;
-    char **layers; /* chain ids, hex, lowest first */
-    int64_t size;
+    char **layers;     /* chain ids, hex, lowest first */
+    int64_t *sizes;    /* bytes of each layer; when recording, -1 is found out */
+    int64_t size;      /* their sum */
     char **references; /* normal forms; the same one may stand at images of different platforms */
     char **digests;    /* digests by which the image is known beside `manifest`: of the index it came from */
 };
@@ -56,6 +57,9 @@ char *image_store_path(const void *owner, const struct image_store *store, const
 /* The image that a record describes, with its configuration. */
 int image_from_record(const void *owner, const struct image_store *store, const struct image_record *record,
                       struct image **ret, struct error *err);
+
+/* What a tree takes on the disk, as well as it can be told. */
+int64_t image_tree_bytes(const char *path);
 
 /* Removes layers and blobs that no record of `index` needs and that are not in `keep`, and what broken
  * transfers left; `partial` removes resumable downloads too. Nothing while a transfer runs: the next call

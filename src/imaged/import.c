@@ -117,7 +117,7 @@ static int record_image(struct import *import, const char *name, char manifest_d
                                         .config = manifest.config.digest,
                                         .platform = job->platform,
                                         .layers = strv_new(tmp, chain, NULL),
-                                        .size = import->result.unpacked,
+                                        .sizes = &import->result.unpacked,
                                         .references = strv_new(tmp, name, NULL)};
     return image_index_record(job->store, &record, err);
 }

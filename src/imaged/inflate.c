@@ -83,7 +83,8 @@ static int read_input(struct inflate *inflate, struct error *err)
     inflate->consumed += n;
     if (inflate->consumed - inflate->reported >= PROGRESS_STEP) {
         inflate->reported = inflate->consumed;
-        return report_send(inflate->job.report, REPORT_PROGRESS, (uint64_t)inflate->consumed, NULL, 0, err);
+        return report_send(inflate->job.report, REPORT_PROGRESS, 0, (uint64_t)inflate->consumed, NULL, 0,
+                           err);
     }
     return 0;
 }
@@ -233,11 +234,11 @@ int inflate_run(struct inflate *inflate, struct error *err)
     unsigned char digests[2 * HASH_SIZE];
     int r = run(inflate, err);
     if (r < 0) {
-        report_send_error(inflate->job.report, err);
+        report_send_error(inflate->job.report, 0, err);
         return r;
     }
     hash_end(inflate->input_hash, digests);
     hash_end(inflate->output_hash, digests + HASH_SIZE);
-    return report_send(inflate->job.report, REPORT_DIGESTS, (uint64_t)inflate->produced, digests,
+    return report_send(inflate->job.report, REPORT_DIGESTS, 0, (uint64_t)inflate->produced, digests,
                        sizeof(digests), err);
 }

@@ -56,7 +56,7 @@ static int inflate_main(void *data)
     signal(SIGPIPE, SIG_IGN);
     struct inflate *inflate = inflate_new(pipeline, &job);
     if (sandbox_enter(pipeline->job->sandbox, SANDBOX_INFLATE, -1, &err) < 0) {
-        report_send_error(job.report, &err);
+        report_send_error(job.report, 0, &err);
         return -1;
     }
     return inflate_run(inflate, &err);
@@ -94,7 +94,7 @@ static int unpack_main(void *data)
     if (r == 0 && root < 0)
         r = error_errno(&err, "open the layer's directory");
     if (r < 0) {
-        report_send_error(job.report, &err);
+        report_send_error(job.report, 0, &err);
         return r;
     }
     return unpack_run(unpack, root, &err);
@@ -200,6 +200,7 @@ static int handle_report(struct pipeline *pipeline, struct stage *stage, const s
         report_error(report, &stage->error);
         stage->has_verdict = true;
         return 0;
+    case REPORT_RETRY:
     case REPORT__COUNT:
         break;
     }

@@ -5,10 +5,10 @@
 
 #include <sys/uio.h>
 
-int report_send(int fd, enum report_kind kind, uint64_t value, const void *text, size_t length,
+int report_send(int fd, enum report_kind kind, uint32_t id, uint64_t value, const void *text, size_t length,
                 struct error *err)
 {
-    struct report report = {.kind = kind, .value = value};
+    struct report report = {.kind = kind, .id = id, .value = value};
     if (length >= sizeof(report.text))
         return error_set(err, EMSGSIZE, "report of %zu bytes", length);
     report.length = (uint32_t)length;
@@ -20,13 +20,13 @@ int report_send(int fd, enum report_kind kind, uint64_t value, const void *text,
     return 0;
 }
 
-void report_send_error(int fd, const struct error *error)
+void report_send_error(int fd, uint32_t id, const struct error *error)
 {
     char text[REPORT_TEXT - 1];
     size_t n = strlen(error->text), hint = strlen(error->hint);
     memcpy(text, error->text, n + 1);
     memcpy(text + n + 1, error->hint, hint + 1);
-    report_send(fd, REPORT_ERROR, (uint64_t)error->code, text, n + hint + 2, NULL);
+    report_send(fd, REPORT_ERROR, id, (uint64_t)error->code, text, n + hint + 2, NULL);
 }
 
 int report_receive(int fd, struct report *ret, struct error *err)

@@ -14,8 +14,9 @@ enum report_kind {
     REPORT_DIGESTS,  /* value: decompressed bytes; text: two raw SHA-256, of the input and of the output */
     REPORT_OPAQUE,   /* text: directory of the layer that hides what lies below it */
     REPORT_IMPLIED,  /* text: directory that had no entry of its own */
-    REPORT_DONE,     /* value: bytes written */
+    REPORT_DONE,     /* value: bytes written; of fetch, text: the content type */
     REPORT_ERROR,    /* value: errno; text: the error, a NUL, the hint */
+    REPORT_RETRY,    /* fetch only: text: why it starts again */
     REPORT__COUNT
 };
 
@@ -23,13 +24,14 @@ enum { REPORT_TEXT = 4608 };
 
 struct report {
     uint32_t kind, length; /* bytes of `text` in use */
+    uint32_t id;           /* which request of several it is about; else 0 */
     uint64_t value;
     char text[REPORT_TEXT];
 };
 
-int report_send(int fd, enum report_kind kind, uint64_t value, const void *text, size_t length,
+int report_send(int fd, enum report_kind kind, uint32_t id, uint64_t value, const void *text, size_t length,
                 struct error *err);
-void report_send_error(int fd, const struct error *error);
+void report_send_error(int fd, uint32_t id, const struct error *error);
 
 enum { REPORT_END = 1 };
 

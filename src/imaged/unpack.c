@@ -173,7 +173,7 @@ static int add_entry(struct unpack *unpack, struct tree *tree, struct archive_en
 
 static void send_path(int fd, enum report_kind kind, const char *path)
 {
-    report_send(fd, kind, 0, path, strlen(path), NULL);
+    report_send(fd, kind, 0, 0, path, strlen(path), NULL);
 }
 
 static void send_opaque(void *data, const char *path)
@@ -216,10 +216,10 @@ int unpack_run(struct unpack *unpack, int root_fd, struct error *err)
     struct tree *tree = tree_new(unpack, root_fd, &unpack->job.options);
     int r = add_entries(unpack, tree, err);
     if (r < 0) {
-        report_send_error(unpack->job.report, err);
+        report_send_error(unpack->job.report, 0, err);
         return r;
     }
     tree_foreach_opaque(tree, send_opaque, &unpack->job.report);
     tree_foreach_implied(tree, send_implied, &unpack->job.report);
-    return report_send(unpack->job.report, REPORT_DONE, (uint64_t)tree_bytes(tree), NULL, 0, err);
+    return report_send(unpack->job.report, REPORT_DONE, 0, (uint64_t)tree_bytes(tree), NULL, 0, err);
 }
