@@ -10,9 +10,46 @@
 const char program_summary[] = "Define and run multi-container applications without a daemon";
 
 const struct command *const command_table[] = {
+    &command_attach,
+    &command_build,
+    &command_commit,
+    &command_config,
+    &command_cp,
+    &command_create,
+    &command_doctor,
+    &command_down,
+    &command_events,
+    &command_exec,
+    &command_export,
     &command_help_page,
-    &command_metadata,
+    &command_image,
+    &command_images,
+    &command_kill,
+    &command_logs,
+    &command_ls,
+    &command_pause,
+    &command_port,
+    &command_ps,
+    &command_publish,
+    &command_pull,
+    &command_push,
+    &command_restart,
+    &command_rm,
+    &command_run,
+    &command_scale,
+    &command_start,
+    &command_stats,
+    &command_stop,
+    &command_top,
+    &command_unpause,
+    &command_up,
     &command_version,
+    &command_volumes,
+    &command_wait,
+    &command_watch,
+    &command_complete,
+    &command_man,
+    &command_metadata,
     NULL,
 };
 
@@ -123,7 +160,7 @@ int command_help(struct app *app, char *const *words, struct error *err)
     return 0;
 }
 
-static int command_run(struct app *app, const struct command *command, char *const *argv, struct error *err)
+static int command_call(struct app *app, const struct command *command, char *const *argv, struct error *err)
 {
     if (command->bits & COMMAND_RAW)
         return command->run(app, NULL, argv, err);
@@ -191,5 +228,5 @@ int command_dispatch(struct app *app, char *const *argv, struct error *err)
     app->command_path = path;
     if (!command)
         return unknown_command(app, command_table, path, words[0], err);
-    return command_run(app, command, words, err);
+    return command_call(app, command, words, err);
 }

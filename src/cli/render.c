@@ -15,12 +15,24 @@ static const struct {
     void (*event)(struct progress_sink *sink, const struct progress_event *event);
     void (*tick)(struct progress_sink *sink);
     void (*finish)(struct progress_sink *sink);
+    void (*message)(struct renderer *renderer, const struct progress_event *event); /* NULL: as an event */
 } modes[] = {
-    {"tty",   render_tty_event,   render_tty_tick, render_tty_finish},
-    {"plain", render_plain_event, NULL,            NULL             },
-    {"json",  render_json_event,  NULL,            NULL             },
-    {"quiet", render_quiet_event, NULL,            NULL             },
+    {"tty", render_tty_event, render_tty_tick, render_tty_finish, render_tty_message},
+    {"plain", render_plain_event, NULL, NULL, render_message},
+    {"json", render_json_event, NULL, NULL, NULL},
+    {"quiet", render_quiet_event, NULL, NULL, render_message},
 };
+
+static void on_event(struct progress_sink *sink, const struct progress_event *event)
+{
+    struct renderer *renderer = (struct renderer *)sink;
+    if (renderer->muted && event->id && event->state != PROGRESS_ERROR)
+        return;
+    if (!event->id && modes[renderer->mode].message)
+        modes[renderer->mode].message(renderer, event);
+    else
+        modes[renderer->mode].event(sink, event);
+}
 
 struct renderer *renderer_new(const void *owner, const struct render_options *options)
 {
@@ -33,13 +45,13 @@ struct renderer *renderer_new(const void *owner, const struct render_options *op
     renderer->out = mem_strdup(renderer, "");
     renderer->index = omap_new(renderer);
     renderer->sink.dry_run = options->dry_run;
-    for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
-        if (str_eq(modes[i].mode, options->mode)) {
-            renderer->sink.event = modes[i].event;
-            renderer->sink.tick = modes[i].tick;
-            renderer->sink.finish = modes[i].finish;
-        }
-    assert(renderer->sink.event);
+    while (!str_eq(modes[renderer->mode].mode, options->mode)) {
+        renderer->mode++;
+        assert(renderer->mode < ARRAY_SIZE(modes));
+    }
+    renderer->sink.event = on_event;
+    renderer->sink.tick = modes[renderer->mode].tick;
+    renderer->sink.finish = modes[renderer->mode].finish;
     return renderer;
 }
 
@@ -48,6 +60,20 @@ void renderer_set_title(struct renderer *renderer, const char *title)
     if (renderer->sink.finish)
         renderer->sink.finish(&renderer->sink);
     renderer->options.title = title;
+}
+
+void renderer_mute(struct renderer *renderer, bool mute)
+{
+    renderer->muted = mute && renderer->sink.tick;
+}
+
+void render_message(struct renderer *renderer, const struct progress_event *event)
+{
+    bool warns = event->state == PROGRESS_WARNING && !str_starts(event->text, "Warning");
+    char *text = text_clean(NULL, event->text);
+    renderer->out = mem_append_printf(renderer->out, "%s%s\n", warns ? "Warning: " : "", text);
+    talloc_free(text);
+    render_flush(renderer);
 }
 
 int64_t render_now(const struct renderer *renderer)

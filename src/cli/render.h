@@ -8,6 +8,8 @@
  *   json   an object for each change
  *   quiet  nothing
  *
+ * An event without id is a message of its own, which all of them show.
+ *
  * Output gathers in `out` and is written to `fd`, or stays there when fd is negative: the tests read it, with
  * a clock and a terminal size of their own.
  */
@@ -31,6 +33,7 @@ struct render_options {
 struct renderer {
     struct progress_sink sink; /* first: sinks are renderers */
     struct render_options options;
+    size_t mode; /* row of render.c's table */
     char *out;
     /* Entries in order of appearance, and where they are in the array by "parent/id". plain keeps them to
      * drop repetitions, tty to draw them. */
@@ -41,7 +44,7 @@ struct renderer {
     int *drawn;
     size_t drawn_count;
     int64_t drawn_at;
-    bool dirty;
+    bool dirty, muted;
 };
 
 struct render_entry {
@@ -57,6 +60,12 @@ struct renderer *renderer_new(const void *owner, const struct render_options *op
 /* Names the next block: "Stopping" ... `title` must stay. */
 void renderer_set_title(struct renderer *renderer, const char *title);
 
+/* While muted a display in place shows nothing but messages and errors: the terminal is somebody else's. */
+void renderer_mute(struct renderer *renderer, bool mute);
+
+/* The message's text as a line of its own. */
+void render_message(struct renderer *renderer, const struct progress_event *event);
+
 /* For the renderers: keeps the event; false when it changes nothing but byte counts. */
 bool render_keep(struct renderer *renderer, const struct progress_event *event, struct render_entry **ret);
 void render_forget(struct renderer *renderer);
@@ -67,6 +76,7 @@ int64_t render_now(const struct renderer *renderer);
 void render_tty_event(struct progress_sink *sink, const struct progress_event *event);
 void render_tty_tick(struct progress_sink *sink);
 void render_tty_finish(struct progress_sink *sink);
+void render_tty_message(struct renderer *renderer, const struct progress_event *event);
 void render_plain_event(struct progress_sink *sink, const struct progress_event *event);
 void render_json_event(struct progress_sink *sink, const struct progress_event *event);
 void render_quiet_event(struct progress_sink *sink, const struct progress_event *event);

@@ -274,6 +274,20 @@ static void draw(struct renderer *renderer)
     render_flush(renderer);
 }
 
+/* Above the frame, which is drawn anew below it. */
+void render_tty_message(struct renderer *renderer, const struct progress_event *event)
+{
+    int columns, rows;
+    renderer->options.size(renderer->options.fd, &columns, &rows);
+    bool frame = renderer->drawn_count > 0;
+    rewind_frame(renderer, columns < 10 ? 10 : columns);
+    if (frame)
+        renderer->out = mem_append_str(renderer->out, "\033[J");
+    render_message(renderer, event);
+    if (frame)
+        draw(renderer);
+}
+
 static bool is_working(const struct renderer *renderer)
 {
     for (size_t i = 0; i < renderer->count; i++)

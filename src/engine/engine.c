@@ -83,6 +83,11 @@ void engine_cancel(struct engine *engine)
     engine->cancelled = true;
 }
 
+void engine_cancel_clear(struct engine *engine)
+{
+    engine->cancelled = false;
+}
+
 bool engine_is_cancelled(const struct engine *engine)
 {
     return engine->cancelled;

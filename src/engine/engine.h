@@ -38,6 +38,9 @@ struct loop *engine_loop(struct engine *engine);
 void engine_cancel(struct engine *engine);
 bool engine_is_cancelled(const struct engine *engine);
 
+/* Use cases work again: to stop what an interrupted `up` has started. */
+void engine_cancel_clear(struct engine *engine);
+
 struct image_store *engine_images(struct engine *engine);
 
 /* ---- looking ---- */

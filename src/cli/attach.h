@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * Output of several containers on the terminal, for `logs` and an attached `up`: a log printer, a reader for
+ * each container, and what is said when one ends.
+ */
+#include "cli/logprint.h"
+#include "cli/session.h"
+
+struct attachment;
+
+struct attach_options {
+    bool no_color, no_prefix, timestamps;
+    bool follow;
+    int64_t tail, since, until; /* as in log_options */
+};
+
+int attachment_new(struct session *session, const struct attach_options *options, struct attachment **ret,
+                   struct error *err);
+
+/* Makes room for a name that will come. */
+void attachment_reserve(struct attachment *attachment, const char *display_name);
+
+/* Shows a container's log; a second call for the same one does nothing. */
+int attachment_add(struct attachment *attachment, const struct container_view *view, struct error *err);
+bool attachment_has(const struct attachment *attachment, const char *id);
+size_t attachment_count(const struct attachment *attachment);
+
+/* Prints what a container left, then "NAME exited with code N". */
+void attachment_exited(struct attachment *attachment, const struct container_view *view, int code,
+                       bool restarting);

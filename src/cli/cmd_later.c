@@ -1,0 +1,40 @@
+/*
+ * Commands of docker compose that are not there yet: known by name, so that a script gets a plain answer.
+ * They take whatever arguments they are given and do nothing.
+ */
+#include "cli/commands.h"
+
+#include "cli/app.h"
+
+static int run(struct app *app, const void *options UNUSED, char *const *args UNUSED, struct error *err)
+{
+    return error_set(err, ENOTSUP, "'%s' is not available yet", app->command_path);
+}
+
+#define LATER(symbol, word, text)                                                                            \
+    const struct command command_##symbol = {                                                                \
+        .name = word,                                                                                        \
+        .args = "[OPTIONS]",                                                                                 \
+        .summary = text " (not available yet)",                                                              \
+        ANY_ARGS,                                                                                            \
+        .bits = COMMAND_RAW | COMMAND_HIDDEN,                                                                \
+        .run = run,                                                                                          \
+    }
+
+LATER(attach, "attach",
+      "Attach local standard input, output, and error streams to a service's running container");
+LATER(build, "build", "Build or rebuild services");
+LATER(commit, "commit", "Create a new image from a service container's changes");
+LATER(cp, "cp", "Copy files/folders between a service container and the local filesystem");
+LATER(events, "events", "Receive real time events from containers");
+LATER(export, "export", "Export a service container's filesystem as a tar archive");
+LATER(pause, "pause", "Pause services");
+LATER(publish, "publish", "Publish compose application");
+LATER(push, "push", "Push service images");
+LATER(scale, "scale", "Scale services");
+LATER(stats, "stats", "Display a live stream of container(s) resource usage statistics");
+LATER(unpause, "unpause", "Unpause services");
+LATER(volumes, "volumes", "List volumes");
+LATER(wait, "wait", "Block until containers of all (or specified) services stop.");
+LATER(watch, "watch",
+      "Watch build context for service and rebuild/refresh containers when files are updated");

@@ -1,0 +1,9 @@
+#pragma once
+/* -e KEY[=VALUE] flags. */
+#include "cli/app.h"
+
+/* K=V for each; a key alone takes the value of compote's own environment, or is left out without one. */
+char **env_resolve(const void *owner, const struct app *app, char *const *words);
+
+/* A terminal is wanted: not switched off, and standard input and output both are one. */
+bool wants_tty(const struct app *app, bool no_tty);
