@@ -96,8 +96,6 @@ int image_collect(const struct image_store *store, const struct image_index *ind
         r = collect_files(store, "blobs/sha256", blobs, &bytes, err);
     if (r == 0)
         r = collect_files(store, "locks", none, &bytes, err);
-    if (r == 0)
-        r = collect_files(store, "load", none, &bytes, err);
     if (r == 0 && partial)
         r = collect_files(store, "blobs/partial", none, &bytes, err);
     *ret_bytes = bytes;

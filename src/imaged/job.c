@@ -9,15 +9,11 @@
 static int remove_leftovers(struct job *job, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    static const char *const dirs[] = {"layers", "load"};
-    int r = 0;
-    for (size_t d = 0; r == 0 && d < ARRAY_SIZE(dirs); d++) {
-        char **names, *dir = image_store_path(tmp, job->store, dirs[d]);
-        r = fs_list(tmp, dir, &names, err);
-        for (size_t i = 0; r == 0 && names && names[i]; i++)
-            if (names[i][0] == '.')
-                r = fs_remove_tree(mem_printf(tmp, "%s/%s", dir, names[i]), err);
-    }
+    char **names, *dir = image_store_path(tmp, job->store, "layers");
+    int r = fs_list(tmp, dir, &names, err);
+    for (size_t i = 0; r == 0 && names && names[i]; i++)
+        if (names[i][0] == '.')
+            r = fs_remove_tree(mem_printf(tmp, "%s/%s", dir, names[i]), err);
     return r;
 }
 
@@ -32,7 +28,6 @@ int job_prepare(struct job *job, struct error *err)
         {"blobs/partial", 0700},
         {"layers",        0700}, /* set-user-ID files of images are nobody's to run */
         {"locks",         0700},
-        {"load",          0700},
     };
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     int r = fs_mkdir_p(job->store->root, 0711, err);

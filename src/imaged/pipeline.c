@@ -180,6 +180,7 @@ static int handle_report(struct pipeline *pipeline, struct stage *stage, const s
     case REPORT_DIGESTS:
         if (!is_inflate || report->length != 2 * HASH_SIZE)
             break;
+        result->plain_size = report->value <= INT64_MAX ? (int64_t)report->value : INT64_MAX;
         hash_print((const unsigned char *)report->text, result->blob);
         hash_print((const unsigned char *)report->text + HASH_SIZE, result->diff);
         stage->has_verdict = true;

@@ -16,7 +16,7 @@
 
 struct pipeline_result {
     char blob[DIGEST_TEXT], diff[DIGEST_TEXT]; /* digests of the input and of the plain tar */
-    int64_t consumed, unpacked;                /* bytes of input; of files */
+    int64_t plain_size, unpacked;              /* bytes of the plain tar; of files */
     char **opaque, **implied;                  /* directories, see tree.h; owned by the pipeline */
     size_t opaque_count, implied_count;
 };

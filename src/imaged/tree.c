@@ -315,7 +315,10 @@ static int add_whiteout(struct tree *tree, const char *path, struct error *err)
     const char *hidden = str_after(name, WHITEOUT_PREFIX);
     if (!*hidden || str_eq(hidden, ".") || str_eq(hidden, ".."))
         return error_set(err, EINVAL, "the whiteout names nothing");
-    snprintf(target, sizeof(target), "%s%s%s", tree->parent, tree->parent[0] ? "/" : "", hidden);
+    /* The name without its prefix: shorter than the one that fitted. */
+    size_t n = (size_t)(name - path);
+    memcpy(target, path, n);
+    str_copy(target + n, sizeof(target) - n, hidden);
     return make_whiteout(tree, hidden, target, err);
 }
 
