@@ -32,5 +32,14 @@ void omap_sort(struct omap *map);                              /* by key, bytewi
 /* String values: copied, owned by the map; a NULL value is kept as NULL. */
 void omap_set_str(struct omap *map, const char *key, const char *value);
 
-#define omap_foreach(e, map)                                                                                 \
-    for (struct omap_entry *e = (map) ? (map)->entries : NULL; e && e < (map)->entries + (map)->count; e++)
+static inline struct omap_entry *omap_begin(const struct omap *map)
+{
+    return map ? map->entries : NULL;
+}
+
+static inline struct omap_entry *omap_end(const struct omap *map)
+{
+    return map && map->count ? map->entries + map->count : omap_begin(map);
+}
+
+#define omap_foreach(e, map) for (struct omap_entry *e = omap_begin(map); e != omap_end(map); e++)

@@ -62,9 +62,13 @@ static int receive(struct attachment *a, struct proto_head *head, char *data, st
 {
     char message[sizeof(*head) + PROTO_DATA_MAX];
     size_t size;
-    int r = fd_receive(a->socket, message, sizeof(message), &size, NULL, 0, NULL, err);
+    struct error cause = ERROR_INIT;
+    int r = fd_receive(a->socket, message, sizeof(message), &size, NULL, 0, NULL, &cause);
+    /* The monitor left without reading our last message; what it sent before is still to be had. */
+    if (r == -ECONNRESET)
+        r = fd_receive(a->socket, message, sizeof(message), &size, NULL, 0, NULL, &cause);
     if (r < 0)
-        return r;
+        return error_set(err, -r, "%s", cause.text);
     if (size < sizeof(*head))
         return 1;
     memcpy(head, message, sizeof(*head));
@@ -202,7 +206,7 @@ static int ask(struct attachment *a, uint64_t *ret_end, struct error *err)
     struct proto_head head;
     struct proto_attached attached;
     char bytes[PROTO_DATA_MAX];
-    int r = send_request(a, PROTO_ATTACH, PROTO_ATTACH_ALL, NULL, 0, err);
+    int r = send_request(a, PROTO_ATTACH, 0, NULL, 0, err);
     if (r == 0)
         r = receive(a, &head, bytes, err);
     if (r < 0)

@@ -104,7 +104,7 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
-    struct service *service;
+    struct service *service = NULL;
     int r = make_service(tmp, project, options, &service, err);
     if (r == 0)
         r = bring_up_dependencies(engine, project, service, options, err);
