@@ -11,9 +11,9 @@
  *   <root>/containers/<id>/{upper,work,merged,init,bundle/config.json,monitor.conf,hosts,hostname,resolv.conf,log/container.log}
  *   <run>/containers/<id>/{status,control,stdin,stdout,stderr,runtime/}
  */
-#include "base/enumtab.h"
 #include "base/error.h"
 #include "model/project.h"
+#include "runtime/status.h"
 #include "sys/loop.h"
 
 #include <sys/types.h>
@@ -86,32 +86,6 @@ struct container_spec {
     char *log_driver;                /* json-file, local, none */
     int64_t log_max_size;            /* bytes, -1 unlimited */
     int64_t log_max_file;
-};
-
-enum container_state {
-    STATE_CREATED,
-    STATE_RUNNING,
-    STATE_PAUSED,
-    STATE_RESTARTING,
-    STATE_EXITED,
-    STATE_DEAD, /* its monitor is gone and so is the process; the exit code is unknown */
-    STATE__COUNT
-};
-enum health_state { HEALTH_NONE, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY, HEALTH__COUNT };
-
-/* What the monitor writes into <run>/containers/<id>/status, atomically, at every change. */
-struct container_status {
-    enum container_state state;
-    enum health_state health;
-    pid_t pid;          /* of the container's first process, in the host's view; 0 when not running */
-    uint64_t pid_start; /* its start time in clock ticks, so that a reused pid is noticed */
-    pid_t monitor_pid;
-    uint64_t monitor_start;
-    int exit_code; /* of the last run; -1: none or unknown */
-    bool oom_killed;
-    int restart_count;
-    int64_t created, started, finished; /* ns since the epoch; 0 never */
-    char error[512];                    /* why the start failed, or the last failed health check's output */
 };
 
 /* Where the pieces are: made once by the engine. */
@@ -188,6 +162,3 @@ int container_attach(const struct runtime_dirs *dirs, const char *id, int *ret_s
 /* Host pids of the container's processes, from its cgroup. */
 int container_pids(const void *owner, const struct runtime_dirs *dirs, const char *id, pid_t **ret,
                    size_t *ret_count, struct error *err);
-
-ENUM_NAMES_DECLARE(container_state)
-ENUM_NAMES_DECLARE(health_state)

@@ -61,6 +61,9 @@ static const char *child_hide_cgroup2(void)
         return "make mounts private";
     if (umount2("/sys/fs/cgroup/unified", MNT_DETACH) < 0)
         return "unmount cgroup v2";
+    /* What a runtime still writes below that name stays in this namespace. */
+    if (mount("tmpfs", "/sys/fs/cgroup/unified", "tmpfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, "size=64k") < 0)
+        return "cover cgroup v2";
     return NULL;
 }
 

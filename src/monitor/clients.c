@@ -1,0 +1,241 @@
+#include "monitor/monitor.h"
+
+#include "sys/fd.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+static const int64_t blocked_limit = INT64_C(10) * 1000000000; /* ns that a client may stand still */
+enum { FINISH_TIMEOUT_S = 2 };
+
+static void client_drop(struct monitor *m, struct client *c)
+{
+    loop_remove(&m->loop, &c->source);
+    cleanup_close_fn(&c->fd);
+    c->fd = -1;
+    c->attached = c->blocked = false;
+}
+
+static bool any_blocked(const struct monitor *m)
+{
+    for (int i = 0; i < CLIENT_MAX; i++)
+        if (m->clients[i].fd >= 0 && m->clients[i].blocked)
+            return true;
+    return false;
+}
+
+static void unblock(struct monitor *m)
+{
+    if (any_blocked(m))
+        return;
+    loop_remove(&m->loop, &m->blocked_timer);
+    stdio_pause(m, false);
+}
+
+static uint32_t wanted_events(const struct monitor *m, const struct client *c)
+{
+    bool hold = c->attached && m->stdin_size > 0;
+    return (hold ? 0u : (uint32_t)EPOLLIN) | (c->blocked ? (uint32_t)EPOLLOUT : 0u);
+}
+
+static int on_blocked_limit(struct loop *loop UNUSED, struct loop_source *source UNUSED,
+                            uint32_t events UNUSED, void *data, struct error *err UNUSED)
+{
+    struct monitor *m = data;
+    for (int i = 0; i < CLIENT_MAX; i++)
+        if (m->clients[i].fd >= 0 && m->clients[i].blocked)
+            client_drop(m, &m->clients[i]);
+    unblock(m);
+    return 0;
+}
+
+static void client_send(struct monitor *m, struct client *c, const void *data, size_t size)
+{
+    ssize_t n = RETRY_EINTR(send(c->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (n >= 0)
+        return;
+    if (errno != EAGAIN || c->blocked) {
+        client_drop(m, c);
+        return;
+    }
+    memcpy(c->pending, data, size);
+    c->pending_size = size;
+    c->blocked = true;
+    loop_modify(&m->loop, &c->source, wanted_events(m, c), NULL);
+    stdio_pause(m, true);
+    if (m->blocked_timer.fd < 0)
+        loop_timer(&m->loop, &m->blocked_timer, blocked_limit, on_blocked_limit, m, NULL);
+}
+
+static void reply(struct monitor *m, struct client *c, int code, const void *data, size_t size)
+{
+    struct {
+        struct proto_head head;
+        char data[2048];
+    } message = {
+        .head = {.type = PROTO_REPLY, .size = (uint32_t)size, .value = code}
+    };
+    if (size > sizeof(message.data))
+        size = sizeof(message.data);
+    memcpy(message.data, data, size);
+    client_send(m, c, &message, sizeof(message.head) + size);
+}
+
+static void reply_result(struct monitor *m, struct client *c, int result, const struct error *err)
+{
+    reply(m, c, result < 0 ? (err->code > 0 ? err->code : EIO) : 0, err->text, result < 0 ? strlen(err->text) : 0);
+}
+
+void clients_output(struct monitor *m, enum stream stream, const char *data, size_t size)
+{
+    struct {
+        struct proto_head head;
+        char data[PROTO_DATA_MAX];
+    } message;
+    bool ready = false;
+    for (int i = 0; i < CLIENT_MAX; i++) {
+        struct client *c = &m->clients[i];
+        if (c->fd < 0 || !c->attached)
+            continue;
+        if (!ready) {
+            message.head = (struct proto_head){.type = stream == STREAM_OUT ? PROTO_STDOUT : PROTO_STDERR,
+                                               .size = (uint32_t)size};
+            memcpy(message.data, data, size);
+            ready = true;
+        }
+        client_send(m, c, &message, sizeof(message.head) + size);
+    }
+}
+
+void clients_accept_input(struct monitor *m)
+{
+    for (int i = 0; i < CLIENT_MAX; i++)
+        if (m->clients[i].fd >= 0 && m->clients[i].attached)
+            loop_modify(&m->loop, &m->clients[i].source, wanted_events(m, &m->clients[i]), NULL);
+}
+
+static void attach(struct monitor *m, struct client *c)
+{
+    struct proto_attached attached = {.log_offset = (uint64_t)m->log.size,
+                                      .log_rotations = (uint64_t)m->log.rotations};
+    c->attached = true;
+    reply(m, c, 0, &attached, sizeof(attached));
+}
+
+static void handle(struct monitor *m, struct client *c, const struct proto_head *head, const char *data)
+{
+    struct error err = ERROR_INIT;
+    switch (head->type) {
+    case PROTO_ATTACH:
+        attach(m, c);
+        return;
+    case PROTO_STDIN:
+        stdin_write(m, data, head->size);
+        return;
+    case PROTO_STDIN_EOF:
+        stdin_end(m);
+        return;
+    case PROTO_RESIZE:
+        stdio_resize(m, (unsigned)(head->value >> 16 & 0xffff), (unsigned)(head->value & 0xffff));
+        return;
+    case PROTO_SIGNAL:
+        reply_result(m, c, container_signal(m, (int)head->value, &err), &err);
+        return;
+    case PROTO_STOP:
+        reply_result(m, c, container_stop_request(m, head->value, &err), &err);
+        return;
+    case PROTO_PAUSE:
+    case PROTO_UNPAUSE:
+        reply_result(m, c, container_freeze(m, head->type == PROTO_PAUSE, &err), &err);
+        return;
+    default:
+        client_drop(m, c);
+    }
+}
+
+static void client_read(struct monitor *m, struct client *c)
+{
+    ssize_t n = RETRY_EINTR(recv(c->fd, m->chunk, sizeof(m->chunk), MSG_DONTWAIT | MSG_TRUNC));
+    if (n < 0 && errno == EAGAIN)
+        return;
+    struct proto_head head;
+    if (n < (ssize_t)sizeof(head) || n > (ssize_t)sizeof(m->chunk)) {
+        client_drop(m, c);
+        return;
+    }
+    memcpy(&head, m->chunk, sizeof(head));
+    if (head.size != (size_t)n - sizeof(head)) {
+        client_drop(m, c);
+        return;
+    }
+    handle(m, c, &head, m->chunk + sizeof(head));
+}
+
+static int on_client(struct loop *loop UNUSED, struct loop_source *source, uint32_t events, void *data,
+                     struct error *err UNUSED)
+{
+    struct monitor *m = data;
+    struct client *c = (struct client *)((char *)source - offsetof(struct client, source));
+    if (events & EPOLLOUT && c->blocked) {
+        if (RETRY_EINTR(send(c->fd, c->pending, c->pending_size, MSG_DONTWAIT | MSG_NOSIGNAL)) >= 0) {
+            c->blocked = false;
+            loop_modify(&m->loop, &c->source, wanted_events(m, c), NULL);
+        } else if (errno != EAGAIN) {
+            client_drop(m, c);
+        }
+    }
+    if (c->fd >= 0 && events & EPOLLIN)
+        client_read(m, c);
+    else if (c->fd >= 0 && events & (EPOLLHUP | EPOLLERR))
+        client_drop(m, c);
+    unblock(m);
+    return 0;
+}
+
+static int on_connection(struct loop *loop, struct loop_source *source, uint32_t events UNUSED, void *data,
+                         struct error *err UNUSED)
+{
+    struct monitor *m = data;
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    cleanup_close int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+        (peer.uid != 0 && peer.uid != geteuid()))
+        return 0;
+    for (int i = 0; i < CLIENT_MAX; i++) {
+        struct client *c = &m->clients[i];
+        if (c->fd >= 0)
+            continue;
+        if (loop_add(loop, &c->source, fd, EPOLLIN, on_client, m, NULL) < 0)
+            return 0;
+        c->fd = TAKE_FD(fd);
+        c->attached = c->blocked = false;
+        return 0;
+    }
+    return 0;
+}
+
+int clients_listen(struct monitor *m, struct error *err)
+{
+    int r = fd_unix_listen(m->run_dir_fd, "control", &m->listen_fd, err);
+    return r < 0 ? r : loop_add(&m->loop, &m->listener, m->listen_fd, EPOLLIN, on_connection, m, err);
+}
+
+void clients_finish(struct monitor *m)
+{
+    struct proto_head end = {.type = PROTO_EXIT, .value = m->status.exit_code};
+    struct timeval timeout = {.tv_sec = FINISH_TIMEOUT_S};
+    for (int i = 0; i < CLIENT_MAX; i++) {
+        struct client *c = &m->clients[i];
+        if (c->fd < 0)
+            continue;
+        setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+        if (!c->blocked || send(c->fd, c->pending, c->pending_size, MSG_NOSIGNAL) >= 0)
+            if (c->attached)
+                send(c->fd, &end, sizeof(end), MSG_NOSIGNAL);
+        client_drop(m, c);
+    }
+    unblock(m);
+}

@@ -1,0 +1,59 @@
+#include "monitor/monitor.h"
+
+#include "sys/fd.h"
+#include "sys/fs.h"
+
+#include <fcntl.h>
+#include <time.h>
+
+int64_t wall_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Errors are dropped: the monitor's first duty is the container, and nobody is there to be told. */
+static void write_record(const char *dir, const char *text, size_t size, bool durable)
+{
+    char path[PATH_MAX + 16], temporary[PATH_MAX + 16];
+    snprintf(path, sizeof(path), "%s/status", dir);
+    snprintf(temporary, sizeof(temporary), "%s/status.tmp", dir);
+    cleanup_close int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || fd_write_all(fd, text, size, NULL) < 0)
+        return;
+    if (durable)
+        fsync(fd);
+    if (rename(temporary, path) < 0)
+        unlink(temporary);
+}
+
+void record_status(struct monitor *m)
+{
+    char text[STATUS_TEXT_SIZE];
+    size_t n = status_print(&m->status, text, sizeof(text));
+    write_record(m->conf.dir, text, n, false);
+    write_record(m->conf.run, text, n, false);
+}
+
+void record_durable(struct monitor *m)
+{
+    char text[STATUS_TEXT_SIZE];
+    size_t n = status_print(&m->status, text, sizeof(text));
+    write_record(m->conf.dir, text, n, true);
+    cleanup_close int dir = open(m->conf.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0)
+        fsync(dir);
+}
+
+void record_report(struct monitor *m, int code, const char *text)
+{
+    if (m->report_fd < 0)
+        return;
+    struct start_report report = {.code = code};
+    if (text)
+        snprintf(report.text, sizeof(report.text), "%s", text);
+    fd_write_all(m->report_fd, &report, sizeof(report), NULL);
+    close(m->report_fd);
+    m->report_fd = -1;
+}
