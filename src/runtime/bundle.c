@@ -351,5 +351,5 @@ int bundle_write(const struct bundle *bundle, struct error *err)
         r = add_linux(bundle, linux_part, err);
     if (r == 0)
         r = add_seccomp(bundle, annotations, err);
-    return r < 0 ? r : json_write(config, mem_printf(tmp, "%s/config.json", bundle->paths->bundle), err);
+    return r < 0 ? r : bundle_json_write(config, mem_printf(tmp, "%s/config.json", bundle->paths->bundle), err);
 }

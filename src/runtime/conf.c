@@ -12,7 +12,7 @@
 
 static const int64_t second_ns = 1000000000;
 
-int signal_parse(const char *text, int *ret, struct error *err)
+int stop_signal_parse(const char *text, int *ret, struct error *err)
 {
     static const struct {
         const char *name;
@@ -80,7 +80,7 @@ static int write_health(const struct bundle *bundle, char **conf, struct error *
     if (!argv)
         return 0;
     cleanup_json json_t *process = bundle_process(bundle, argv, NULL, bundle->spec->cwd, false);
-    int r = json_write(process, mem_printf(tmp, "%s/health.json", bundle->paths->bundle), err);
+    int r = bundle_json_write(process, mem_printf(tmp, "%s/health.json", bundle->paths->bundle), err);
     if (r < 0)
         return r;
     *conf = mem_append_printf(*conf,
@@ -102,7 +102,7 @@ int conf_write(const struct bundle *bundle, struct error *err)
     char runtime[PATH_MAX];
     int stop_signal = SIGTERM;
     if (!str_is_empty(spec->stop_signal)) {
-        int r = signal_parse(spec->stop_signal, &stop_signal, err);
+        int r = stop_signal_parse(spec->stop_signal, &stop_signal, err);
         if (r < 0)
             return error_wrap(err, "stop_signal");
     }

@@ -47,7 +47,7 @@ int container_create(const struct runtime_dirs *dirs, const struct container_spe
     if (r < 0)
         return r;
     cleanup_json json_t *json = spec_to_json(spec);
-    r = json_write(json, mem_printf(tmp, "%s/spec.json", paths.dir), err);
+    r = bundle_json_write(json, mem_printf(tmp, "%s/spec.json", paths.dir), err);
     if (r < 0)
         return r;
 

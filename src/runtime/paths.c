@@ -25,7 +25,7 @@ int paths_make(const void *owner, const struct runtime_dirs *dirs, const char *i
     return 0;
 }
 
-int json_write(const json_t *json, const char *path, struct error *err)
+int bundle_json_write(const json_t *json, const char *path, struct error *err)
 {
     cleanup_malloc char *text = json_dumps(json, JSON_COMPACT);
     if (!text)

@@ -37,7 +37,7 @@ int spec_from_json(const void *owner, const json_t *json, struct container_spec 
 void paths_set_cgroup(const void *owner, struct container_paths *paths, const struct container_spec *spec);
 
 /* Serialises and writes with mode 0600. */
-int json_write(const json_t *json, const char *path, struct error *err);
+int bundle_json_write(const json_t *json, const char *path, struct error *err);
 
 /* Who a process in the container runs as, resolved against the image's files (passwd.c). */
 enum { USER_MAX_GROUPS = 256 };
@@ -108,7 +108,7 @@ bool spec_no_new_privileges(const struct container_spec *spec);
 int conf_write(const struct bundle *bundle, struct error *err);
 
 /* Signal by name ("SIGTERM", "term") or number. */
-int signal_parse(const char *text, int *ret, struct error *err);
+int stop_signal_parse(const char *text, int *ret, struct error *err);
 
 /* cgroup.c: "path" is below each hierarchy's mount point. */
 int cgroup_pids(const void *owner, const char *path, pid_t **ret, size_t *ret_count, struct error *err);
