@@ -31,10 +31,8 @@ LATER(export, "export", "Export a service container's filesystem as a tar archiv
 LATER(pause, "pause", "Pause services");
 LATER(publish, "publish", "Publish compose application");
 LATER(push, "push", "Push service images");
-LATER(scale, "scale", "Scale services");
 LATER(stats, "stats", "Display a live stream of container(s) resource usage statistics");
 LATER(unpause, "unpause", "Unpause services");
 LATER(volumes, "volumes", "List volumes");
-LATER(wait, "wait", "Block until containers of all (or specified) services stop.");
 LATER(watch, "watch",
       "Watch build context for service and rebuild/refresh containers when files are updated");

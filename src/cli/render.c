@@ -17,10 +17,10 @@ static const struct {
     void (*finish)(struct progress_sink *sink);
     void (*message)(struct renderer *renderer, const struct progress_event *event); /* NULL: as an event */
 } modes[] = {
-    {"tty", render_tty_event, render_tty_tick, render_tty_finish, render_tty_message},
-    {"plain", render_plain_event, NULL, NULL, render_message},
-    {"json", render_json_event, NULL, NULL, NULL},
-    {"quiet", render_quiet_event, NULL, NULL, render_message},
+    {"tty",   render_tty_event,   render_tty_tick, render_tty_finish, render_tty_message},
+    {"plain", render_plain_event, NULL,            NULL,              render_message    },
+    {"json",  render_json_event,  NULL,            NULL,              NULL              },
+    {"quiet", render_quiet_event, NULL,            NULL,              render_message    },
 };
 
 static void on_event(struct progress_sink *sink, const struct progress_event *event)
