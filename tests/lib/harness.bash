@@ -113,7 +113,7 @@ use_root()
     export COMPOTE_ROOT=$1
     mkdir -p "$COMPOTE_ROOT"
     # The kernel objects of a root carry the beginning of the digest of its path.
-    COMPOTE_ID=$(printf %s "$COMPOTE_ROOT/data" | sha256sum | cut -c1-8)
+    COMPOTE_ID=$(printf %s "$COMPOTE_ROOT" | sha256sum | cut -c1-8)
 }
 
 compote()
@@ -154,7 +154,7 @@ snapshot()
     in_lab ip -o link | awk -F': ' '{sub(/@.*/, "", $2); print "link", $2}'
     in_lab nft list ruleset | sed 's/^/nft /'
     find /sys/fs/cgroup -type d -name "*compote_$COMPOTE_ID*" -printf 'cgroup %p\n' 2>/dev/null || true
-    find "$COMPOTE_ROOT"/data/containers "$COMPOTE_ROOT"/run/{containers,netns,netd} -mindepth 1 -maxdepth 2 \
+    find "$COMPOTE_ROOT"/containers "$COMPOTE_ROOT"/run/{containers,netns,netd} -mindepth 1 -maxdepth 2 \
         -printf 'file %p\n' 2>/dev/null || true
 }
 
