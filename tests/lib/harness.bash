@@ -275,6 +275,12 @@ has_health()
     [ "$(health_of "$1")" = "$2" ]
 }
 
+# The first process of a service's container, as the machine sees it.
+pid_of()
+{
+    compote top "$1" | awk 'column {print $column; exit} {for (i = 1; i <= NF; i++) if ($i == "PID") column = i}'
+}
+
 # Pids of the monitors (or, named, another of the root's programs).
 pids_of_program()
 {

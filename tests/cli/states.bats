@@ -1,0 +1,140 @@
+# start, stop, restart, kill, pause, rm, create, pull, scale, wait.
+load ../lib/harness
+
+prepare()
+{
+    compose_file <<'YML'
+services:
+  web:
+    image: busybox
+    command: ["sh", "-c", "trap 'echo term; exit 5' TERM; trap 'echo hup' HUP; echo ready; while :; do sleep 0.05; done"]
+  side: {image: busybox, command: ["sleep", "infinity"], init: true, depends_on: [web]}
+YML
+}
+
+says()
+{
+    compote logs --no-log-prefix "$1" 2>/dev/null | grep -q "$2"
+}
+
+@test "stop sends the stop signal and keeps the container; start goes on with it" {
+    compote up -d
+    eventually says web ready
+    local id
+    id=$(compote ps -q web)
+    compote stop web
+    has_state project-web-1 exited
+    says web term
+    has_state project-side-1 running
+    compote start web
+    has_state project-web-1 running
+    [ "$(compote ps -q web)" = "$id" ]
+}
+
+@test "stop with a timeout kills what will not end" {
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]}
+YML
+    compote up -d
+    compote stop -t 1
+    run -0 compote ps -a
+    has "Exited (137)"
+}
+
+@test "restart gives a new process in the same container" {
+    compote up -d
+    local id pid
+    id=$(compote ps -q side) pid=$(pid_of side)
+    compote restart -t 1 side
+    has_state project-side-1 running
+    [ "$(compote ps -q side)" = "$id" ]
+    [ "$(pid_of side)" != "$pid" ]
+}
+
+@test "kill sends any signal" {
+    compote up -d
+    eventually says web ready
+    compote kill -s HUP web
+    eventually says web hup
+    has_state project-web-1 running
+    compote kill
+    eventually has_state project-web-1 exited
+    eventually has_state project-side-1 exited
+}
+
+@test "pause freezes, unpause goes on" {
+    compote up -d
+    compote pause side
+    has_state project-side-1 paused
+    compote unpause side
+    has_state project-side-1 running
+}
+
+@test "rm removes stopped containers only, unless told to stop them" {
+    compote up -d
+    compote stop -t 1 side
+    run -0 compote rm -f
+    [ -z "$(state_of project-side-1)" ]
+    has_state project-web-1 running
+    compote rm -f -s web
+    [ -z "$(state_of project-web-1)" ]
+}
+
+@test "create makes containers that start later" {
+    compote create
+    has_state project-web-1 created
+    compote start
+    has_state project-web-1 running
+    has_state project-side-1 running
+}
+
+@test "start without containers is an error" {
+    run compote start
+    failed
+    has web
+}
+
+@test "pull fetches images, and up finds them" {
+    run -0 compote pull
+    has Pulled
+    compote up -d --pull never
+    has_state project-web-1 running
+}
+
+@test "pull of what is not there says so" {
+    compose_file <<'YML'
+services:
+  web: {image: "library/nosuch:9"}
+YML
+    run compote pull
+    failed
+    has nosuch:9
+}
+
+@test "wait gives the exit code" {
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["sh", "-c", "sleep 0.3; exit 4"]}
+YML
+    compote up -d
+    run compote wait web
+    failed 4
+}
+
+@test "scale changes the number of replicas" {
+    compote up -d
+    compote scale side=2
+    [ "$(compote ps -q side | wc -l)" = 2 ]
+}
+
+@test "cp copies in both directions" {
+    compote up -d
+    echo there >file
+    compote cp file side:/tmp/file
+    run -0 compote exec -T side cat /tmp/file
+    [ "$output" = there ]
+    compote exec -T side sh -c 'echo back > /tmp/back'
+    compote cp side:/tmp/back back
+    [ "$(cat back)" = back ]
+}

@@ -1,0 +1,154 @@
+load ../lib/harness
+
+@test "services find each other by name, alias and container name; replicas answer in turn" {
+    compose_file <<'YML'
+services:
+  web:
+    image: busybox
+    command: ["httpd", "-f", "-h", "/bin"]
+    init: true
+    hostname: webhost
+    networks: {default: {aliases: [www.example.test]}}
+    scale: 2
+  client: {image: busybox, command: ["sleep", "infinity"], init: true}
+YML
+    compote up -d
+    local name
+    for name in web www.example.test project-web-1 project-web-2; do
+        compote exec -T client wget -q -O /dev/null "http://$name/busybox"
+    done
+    run -0 compote exec -T client nslookup web 127.0.0.11
+    [ "$(grep -cE '^Address[ 0-9]*: [0-9.]+$' <<<"$output")" = 2 ]
+    run compote exec -T client nslookup nosuchname.example.invalid 127.0.0.11
+    failed
+    run -0 compote exec -T web hostname
+    [ "$output" = webhost ]
+}
+
+@test "networks are apart from each other, and internal ones have no way out" {
+    compose_file <<'YML'
+services:
+  a: {image: busybox, command: ["httpd", "-f", "-h", "/bin"], init: true, networks: [front]}
+  b: {image: busybox, command: ["sleep", "infinity"], init: true, networks: [back]}
+  c: {image: busybox, command: ["sleep", "infinity"], init: true, networks: [front, back]}
+networks:
+  front: {}
+  back: {internal: true}
+YML
+    compote up -d
+    compote exec -T c wget -q -O /dev/null http://a/busybox
+    run compote exec -T b wget -q -T 2 -O /dev/null http://a/busybox
+    failed
+    compote exec -T a ping -c 1 -W 2 198.51.100.2
+    run compote exec -T b ping -c 1 -W 1 198.51.100.2
+    failed
+    run compote exec -T b sh -c "wget -q -T 1 -O /dev/null http://$(address_of a)/busybox"
+    failed
+}
+
+address_of()
+{
+    compote exec -T "$1" ip -4 -o addr show eth0 | awk '{sub("/.*", "", $4); print $4}'
+}
+
+@test "published ports: ranges, UDP, one address only" {
+    compose_file <<'YML'
+services:
+  web:
+    image: busybox
+    command: ["sh", "-c", "httpd -f -p 81 -h /bin & exec httpd -f -p 80 -h /bin"]
+    init: true
+    ports: ["8090-8091:80-81", "127.0.0.1:8092:80"]
+  echo:
+    image: nginx
+    stop_signal: SIGKILL
+    ports: ["8099:9/udp"]
+    command:
+    - perl
+    - -MIO::Socket::INET
+    - -e
+    - |
+      my $$socket = IO::Socket::INET->new(LocalPort => 9, Proto => "udp");
+      while (my $$from = $$socket->recv(my $$data, 1500)) { $$socket->send($$data, 0, $$from) }
+YML
+    compote up -d
+    local port
+    for port in 8090 8091; do
+        eventually page "http://127.0.0.1:$port/busybox" -o /dev/null
+        page_outside "http://198.51.100.1:$port/busybox" -o /dev/null
+    done
+    page http://127.0.0.1:8092/busybox -o /dev/null
+    run page_outside http://198.51.100.1:8092/busybox -o /dev/null
+    failed
+    eventually echoes outside 198.51.100.1
+    eventually echoes in_lab 127.0.0.1
+}
+
+echoes()
+{
+    [ "$(echo over udp | "$1" socat -t 0.5 - "UDP:$2:8099" 2>/dev/null)" = "over udp" ]
+}
+
+@test "a published port over IPv6" {
+    in_lab ip -6 addr add 2001:db8::1/64 dev uplink nodad
+    outside ip -6 addr add 2001:db8::2/64 dev uplink nodad
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["httpd", "-f", "-h", "/bin"], init: true, ports: ["8090:80"]}
+YML
+    compote up -d
+    eventually page 'http://[::1]:8090/busybox' -o /dev/null
+    page_outside 'http://[2001:db8::1]:8090/busybox' -o /dev/null
+    in_lab ip -6 addr del 2001:db8::1/64 dev uplink
+    outside ip -6 addr del 2001:db8::2/64 dev uplink
+}
+
+@test "a port that is taken is an error that names it, and nothing stays" {
+    nsenter --net="/proc/$LAB_PID/ns/net" socat TCP-LISTEN:8090,reuseaddr,fork /dev/null 3>&- &
+    local pid=$!
+    eventually in_lab socat /dev/null TCP:127.0.0.1:8090
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["httpd", "-f", "-h", "/bin"], init: true, ports: ["8090:80"]}
+YML
+    run compote up -d
+    kill $pid
+    wait $pid || true
+    failed
+    has 8090
+    compote up -d
+    eventually page http://127.0.0.1:8090/busybox -o /dev/null
+}
+
+@test "network_mode none, host and service" {
+    compose_file <<'YML'
+services:
+  none: {image: busybox, command: ["sleep", "infinity"], init: true, network_mode: none}
+  host: {image: busybox, command: ["httpd", "-f", "-p", "8095", "-h", "/bin"], init: true, network_mode: host}
+  main: {image: busybox, command: ["httpd", "-f", "-h", "/bin"], init: true}
+  side: {image: busybox, command: ["sleep", "infinity"], init: true, network_mode: "service:main"}
+YML
+    compote up -d
+    run -0 compote exec -T none ls /sys/class/net
+    [ "$output" = lo ]
+    eventually page http://127.0.0.1:8095/busybox -o /dev/null
+    compote exec -T side wget -q -O /dev/null http://127.0.0.1/busybox
+    [ "$(compote exec -T side hostname)" = "$(compote exec -T main hostname)" ]
+}
+
+@test "static addresses, own subnets, extra hosts" {
+    compose_file <<'YML'
+services:
+  web:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    networks: {lan: {ipv4_address: 10.213.7.42}}
+    extra_hosts: ["upstream.test:198.51.100.2"]
+networks:
+  lan: {ipam: {config: [{subnet: 10.213.7.0/24}]}}
+YML
+    compote up -d
+    [ "$(address_of web)" = 10.213.7.42 ]
+    compote exec -T web ping -c 1 -W 2 upstream.test
+}
