@@ -170,8 +170,15 @@ static int bind_source(const struct mount_spec *m, struct error *err)
 
 static json_t *tmpfs_new(const struct mount_spec *m, const char *target)
 {
+    static const char *const opposites[][2] = {
+        {"suid", "nosuid"},
+        {"dev",  "nodev" },
+        {"exec", "noexec"},
+    };
     json_t *mount = mount_new("tmpfs", "tmpfs", target);
-    json_add_strings(mount_options(mount), "nosuid", "nodev", "noexec", NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(opposites); i++)
+        json_add_strings(mount_options(mount), opposites[i][strv_contains(m->options, opposites[i][0]) ? 0 : 1],
+                         NULL);
     bool has_mode = false;
     for (char **o = m->options; o && *o; o++) {
         has_mode |= str_starts(*o, "mode=");
@@ -206,9 +213,12 @@ static int add_user_mount(const struct bundle *bundle, const struct mount_spec *
         r = subpath_source(tmp, m, &source, err);
     if (r < 0)
         return r;
+    /* What is mounted below a directory becomes read-only with it; crun refuses this option for a file. */
+    struct stat st;
+    bool recursive = m->read_only && stat(source, &st) == 0 && S_ISDIR(st.st_mode);
     json_t *mount = mount_new("bind", source, target);
     json_add_strings(mount_options(mount), "rbind", m->propagation ? m->propagation : "rprivate",
-                     m->read_only ? "ro" : "rw", NULL);
+                     m->read_only ? "ro" : "rw", recursive ? "rro" : NULL, NULL);
     json_array_append_new(mounts, mount);
     return 0;
 }
