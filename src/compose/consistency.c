@@ -59,7 +59,8 @@ static void check_dependencies(const struct checker *c, const struct node *servi
     node_foreach_entry (e, node_get(service, "depends_on")) {
         if (str_eq(e->key, c->service))
             fail(c, e->value, NULL, "depends on itself");
-        else if (!node_get(tree_services(c->tree), e->key) && node_get_bool(e->value, "required"))
+        else if (!node_get(tree_services(c->tree), e->key) &&
+                 (node_get_bool(e->value, "required") || !node_get(c->disabled, e->key)))
             fail(c, e->value,
                  node_get(c->disabled, e->key) ? "its profiles are not active" : NULL,
                  "depends on undefined service %s", e->key);

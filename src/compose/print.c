@@ -25,12 +25,26 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct node_entry *)a)->key, ((const struct node_entry *)b)->key);
 }
 
+static void sort_keys(struct node *node)
+{
+    node_foreach_item (i, node)
+        sort_keys(node->list.items[i]);
+    node_foreach_entry (e, node)
+        sort_keys(e->value);
+    if (node_is(node, NODE_MAP) && node->map.count > 1)
+        qsort(node->map.entries, node->map.count, sizeof(*node->map.entries), by_key);
+}
+
 /* JSON sorts the top level, and keeps extensions there and only there. */
 static void sort_top(struct arena *arena, const struct node *tree, struct node *shown)
 {
-    node_foreach_entry (e, tree)
-        if (!e->row)
-            node_set(arena, shown, e->key, e->value);
+    node_foreach_entry (e, tree) {
+        if (e->row)
+            continue;
+        struct node *copy = node_copy(arena, e->value);
+        sort_keys(copy);
+        node_set(arena, shown, e->key, copy);
+    }
     if (shown->map.count > 1)
         qsort(shown->map.entries, shown->map.count, sizeof(*shown->map.entries), by_key);
 }
@@ -46,7 +60,6 @@ char *project_print(const void *owner, const struct project *project, enum confi
     if (json) {
         sort_top(arena, project->tree, shown);
         json_write(&out, shown, false);
-        buffer_add_char(&out, '\n');
     } else {
         yaml_write(&out, shown);
     }

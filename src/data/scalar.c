@@ -205,8 +205,7 @@ bool scalar_is_ambiguous(const char *text)
 {
     struct node probe = {.text = text};
     scalar_resolve(&probe);
-    return probe.kind != NODE_STRING || in_list(text, old_booleans) || is_base60(text) || is_timestamp(text) ||
-           strcmp(text, "<<") == 0;
+    return probe.kind != NODE_STRING || in_list(text, old_booleans) || is_base60(text) || is_timestamp(text);
 }
 
 /* The shortest digits in "d.ddde+XX" form that read back as `value`; returns how many there are. */

@@ -70,7 +70,7 @@ static struct traits analyse(const char *text)
             indicators |= (c == ':' && blank_after) || (c == '#' && blank_before);
         if (c == '\t')
             tabs = true;
-        else if (!is_printable(c) && !is_break(c))
+        else if (!is_printable(c))
             special = true;
         if (c == ' ') {
             leading |= at == 0;

@@ -79,7 +79,7 @@ const struct schema_object object_device_request =
 
 static void reservation_device_check(struct schema_pass *pass, const struct node *map)
 {
-    if (!node_get(map, "capabilities") && !node_get(map, "driver"))
+    if (!node_get(map, "capabilities"))
         schema_error(pass, map, NULL, "'capabilities' is missing");
     device_request_check(pass, map);
 }

@@ -201,6 +201,6 @@ static const struct schema_field project_fields[] = {
     ROW(type_object_map, "volumes", .object = &object_volume, .flags = FIELD_NULL_VALUES | FIELD_NULLABLE),
     ROW(type_object_map, "secrets", .object = &object_secret, .flags = FIELD_NULLABLE),
     ROW(type_object_map, "configs", .object = &object_config, .flags = FIELD_NULLABLE),
-    ROW(type_object_map, "models", .object = &object_model, .flags = FIELD_NULLABLE),
+    ROW(type_object_map, "models", .object = &object_model, .flags = FIELD_NULLABLE | FIELD_YAML_ONLY),
 };
 const struct schema_object object_project = OBJECT("project", project_fields, .extensions = true);

@@ -48,7 +48,7 @@ static const char *const condition_choices[] = {"service_started", "service_heal
 static const struct schema_field dependency_fields[] = {
     ROW(type_string, "condition", .choices = condition_choices, .flags = FIELD_REQUIRED, DOC("what to wait for")),
     ROW(type_bool, "restart", DOC("restart this service when compose restarts the other")),
-    ROW(type_bool, "required", KEEP, DOC("false: go on without it")),
+    ROW(type_bool, "required", .flags = FIELD_KEEP_ZERO | FIELD_NO_CAST, DOC("false: go on without it")),
 };
 
 static struct node *dependency_from_name(struct schema_pass *pass, const struct schema_object *object,
@@ -261,7 +261,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_object, "extends", .object = &object_extends, .flags = FIELD_HIDDEN | FIELD_NO_HASH),
     ROW(type_strings, "external_links", DISTINCT, AT_STRINGS(external_links)),
     ROW(type_hosts, "extra_hosts"),
-    ROW(type_scalar_list, "group_add", DISTINCT, AT_STRINGS(group_add)),
+    ROW(type_scalar_list, "group_add", AT_STRINGS(group_add)),
     ROW(type_objects, "gpus", .object = &object_device_request, .flags = FIELD_ALONE, MISSING),
     ROW(type_string, "hostname", AT_STRING(hostname)),
     ROW(type_object, "healthcheck", .object = &object_healthcheck),

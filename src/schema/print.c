@@ -135,11 +135,13 @@ static bool is_shown(const struct printer *p, const struct schema_field *field, 
 {
     if (p->format == SCHEMA_HASH ? field->flags & FIELD_NO_HASH : field->flags & FIELD_HIDDEN)
         return false;
-    if (field->flags & FIELD_KEEP_ZERO || !is_zero(value))
+    if (value->kind == NODE_NULL || (p->format == SCHEMA_JSON && field->flags & FIELD_YAML_ONLY))
+        return false;
+    if (field->flags & FIELD_KEEP_ZERO)
         return true;
-    bool zero_size = field->type == &type_bytes && strcmp(value->text, "0") == 0;
-    return field->type == &type_object && !(field->flags & FIELD_JSON_EMPTY) && value->kind == NODE_MAP &&
-           !zero_size;
+    if (field->type == &type_object && !(field->flags & FIELD_JSON_EMPTY))
+        return value->kind == NODE_MAP;
+    return !is_zero(value) && !(field->type == &type_bytes && str_eq(node_text(value), "0"));
 }
 
 static struct node *print_object(struct printer *p, const struct schema_object *object, const struct node *map);
@@ -179,9 +181,7 @@ static struct node *print_absent(struct printer *p, const struct schema_field *f
 
 static struct node *print_field(struct printer *p, const struct schema_field *field, struct node *value)
 {
-    bool size_zero = value && field->type == &type_bytes && str_eq(node_text(value), "0") &&
-                     !(field->flags & FIELD_KEEP_ZERO);
-    if (!value || size_zero || !is_shown(p, field, value))
+    if (!value || !is_shown(p, field, value))
         return print_absent(p, field);
     struct node *out = print_value(p, field, value);
     bool emptied = field->flags & FIELD_JSON_EMPTY && is_zero(out) && !is_json(p);

@@ -58,6 +58,7 @@ enum {
     FIELD_WHOLE = 1 << 10,      /* numbers: integers only */
     FIELD_LIST_FORM = 1 << 11,  /* object maps: a list of names is a short form */
     FIELD_ALONE = 1 << 12,      /* objects: one string stands for the list */
+    FIELD_YAML_ONLY = 1 << 13,  /* left out of JSON */
 };
 
 struct schema_type {

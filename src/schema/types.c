@@ -53,7 +53,8 @@ static struct node *canon_string(struct schema_pass *pass, const struct schema_f
 static struct node *canon_scalar_string(struct schema_pass *pass, const struct schema_field *field,
                                         struct node *in)
 {
-    const char *text = scalar_text(pass->arena, in);
+    bool fraction = in->kind == NODE_FLOAT && field && field->flags & FIELD_WHOLE;
+    const char *text = fraction ? NULL : scalar_text(pass->arena, in);
     if (!text)
         return wrong_type(pass, field, in);
     return in->kind == NODE_STRING ? in : node_string(pass->arena, text, in);
@@ -284,50 +285,19 @@ static void bind_strings(const void *owner, const struct node *node, void *membe
     *(char ***)member = v;
 }
 
-struct node *command_split(struct arena *arena, const char *text, const struct node *at)
-{
-    struct node *list = node_new(arena, NODE_LIST, at);
-    char *word = arena_alloc(arena, strlen(text) + 1);
-    size_t n = 0;
-    bool in_word = false;
-    char quote = '\0';
-    for (const char *s = text; *s; s++) {
-        if (quote ? *s == quote : *s == '\'' || *s == '"') {
-            quote = quote ? '\0' : *s;
-            in_word = true;
-        } else if (*s == '\\' && quote != '\'') {
-            if (!s[1])
-                return NULL;
-            if (quote && !strchr("\"\\$`", s[1]))
-                word[n++] = *s;
-            word[n++] = *++s;
-            in_word = true;
-        } else if (!quote && strchr(" \t\r\n", *s)) {
-            if (in_word)
-                node_list_add(arena, list, node_string(arena, arena_strndup(arena, word, n), at));
-            in_word = false;
-            n = 0;
-        } else {
-            word[n++] = *s;
-            in_word = true;
-        }
-    }
-    if (quote)
-        return NULL;
-    if (in_word)
-        node_list_add(arena, list, node_string(arena, arena_strndup(arena, word, n), at));
-    return list;
-}
-
 static struct node *canon_command(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
+    const char *rest = NULL;
     if (in->kind != NODE_STRING)
         return canon_list(pass, field, in, false, &type_string);
     if (has_variable(pass, in))
         return in;
-    struct node *list = command_split(pass->arena, in->text, in);
+    struct node *list = command_split(pass->arena, in->text, in, &rest);
     if (!list)
-        schema_error(pass, in, "write the command as a list", "a quote or backslash is left open in '%s'", in->text);
+        schema_error(pass, in, "write the command as a list", "a quote, bracket or backslash is left open in '%s'",
+                     in->text);
+    else if (*rest)
+        schema_warn(pass, in, "no shell runs this command: '%s' is left out", rest);
     return list;
 }
 
@@ -378,8 +348,11 @@ static struct node *canon_options(struct schema_pass *pass, const struct schema_
     struct node *map = node_new(pass->arena, NODE_MAP, in);
     node_foreach_entry (e, in) {
         struct schema_path frame = {.up = pass->path, .key = e->key};
+        struct node at = {.file = e->value->file, .line = e->line, .col = e->col};
         pass->path = &frame;
         struct node *value = mapping_value(pass, field, e->value);
+        if (!*e->key)
+            schema_error(pass, &at, NULL, "a key must not be empty");
         if (value) {
             struct node_entry *entry = node_set(pass->arena, map, e->key, value);
             entry->line = e->line;

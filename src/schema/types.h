@@ -22,8 +22,12 @@ extern const struct schema_type type_objects;        /* by hand; a list of objec
 extern const struct schema_type type_object_map;     /* by hand; names to objects or null; or a list of names */
 extern const struct schema_type type_any;            /* by hand; taken as it is */
 
-/* Splits as a POSIX shell splits words, without expansions; NULL when a quote is open. */
-struct node *command_split(struct arena *arena, const char *text, const struct node *at);
+/*
+ * Splits a command at blanks, minding quotes, as docker compose does. No shell is started, so what only a shell
+ * understands ends the command: *ret_rest is the text from there on, "" when all was taken. NULL when a quote,
+ * bracket or backslash is left open.
+ */
+struct node *command_split(struct arena *arena, const char *text, const struct node *at, const char **ret_rest);
 /* A scalar as text, the way docker compose makes strings of numbers; NULL for lists, maps and null. */
 const char *scalar_text(struct arena *arena, const struct node *node);
 /* Absolute form of a path from a Compose file: ~ and relative ones resolved by the pass. */
