@@ -19,7 +19,8 @@ static struct node *wrong_type(struct schema_pass *pass, const struct schema_fie
 {
     bool quotable = (field->type == &type_string || field->type == &type_duration) &&
                     (in->kind == NODE_INT || in->kind == NODE_FLOAT || in->kind == NODE_BOOL);
-    char *hint = quotable ? arena_printf(pass->arena, "write \"%s\"", in->text ? in->text : "...") : NULL;
+    const char *unit = field->type == &type_duration ? "s" : "";
+    char *hint = quotable ? arena_printf(pass->arena, "write \"%s%s\"", in->text ? in->text : "...", unit) : NULL;
     schema_error(pass, in, hint, "must be %s", field->type->what);
     return NULL;
 }
@@ -173,6 +174,8 @@ static struct node *canon_bytes(struct schema_pass *pass, const struct schema_fi
         value = (int64_t)in->number;
     } else if (in->kind != NODE_STRING) {
         return wrong_type(pass, field, in);
+    } else if (str_eq(in->text, "-1")) {
+        value = -1; /* unlimited, as it is printed */
     } else if (!bytes_parse(in->text, &value)) {
         schema_error(pass, in, "write a number with b, k, m, g or t behind it", "'%s' is not a size", in->text);
         return NULL;
