@@ -14,6 +14,7 @@ struct attachment {
 struct shown {
     struct log_source *source;
     struct log_reader *reader;
+    bool ended; /* its end has been told */
 };
 
 int attachment_new(struct session *session, const struct attach_options *options, struct attachment **ret,
@@ -55,8 +56,11 @@ size_t attachment_count(const struct attachment *attachment)
 
 int attachment_add(struct attachment *attachment, const struct container_view *view, struct error *err)
 {
-    if (attachment_has(attachment, view->id))
+    struct shown *known = omap_get(attachment->shown, view->id);
+    if (known) {
+        known->ended = false;
         return 0;
+    }
     struct shown *shown = mem_new(attachment, struct shown);
     shown->source = log_source_new(shown, attachment->printer, log_display_name(view->project, view->name));
     const struct log_options options = {
@@ -86,8 +90,9 @@ void attachment_exited(struct attachment *attachment, const struct container_vie
                        bool restarting)
 {
     struct shown *shown = omap_get(attachment->shown, view->id);
-    if (!shown)
+    if (!shown || shown->ended)
         return;
+    shown->ended = !restarting;
     struct error err = ERROR_INIT;
     if (log_reader_read(shown->reader, &err) < 0)
         log_debug("%s", err.text);

@@ -20,11 +20,11 @@ int attachment_new(struct session *session, const struct attach_options *options
 /* Makes room for a name that will come. */
 void attachment_reserve(struct attachment *attachment, const char *display_name);
 
-/* Shows a container's log; a second call for the same one does nothing. */
+/* Shows a container's log; a second call for the same one only notes that it runs again. */
 int attachment_add(struct attachment *attachment, const struct container_view *view, struct error *err);
 bool attachment_has(const struct attachment *attachment, const char *id);
 size_t attachment_count(const struct attachment *attachment);
 
-/* Prints what a container left, then "NAME exited with code N". */
+/* Prints what a container left, then "NAME exited with code N": once, until it is added again. */
 void attachment_exited(struct attachment *attachment, const struct container_view *view, int code,
                        bool restarting);

@@ -31,7 +31,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
 {
     const struct down_flags *options = data;
     struct session *session;
-    const struct session_options open = {.need = SESSION_RUNNING, .services = args, .no_dependencies = true};
+    const struct session_options open = {.need = SESSION_RUNNING, .services = args};
     int r = session_open(app, &open, &session, err);
     if (r < 0)
         return r;

@@ -106,8 +106,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
 {
     const struct images_options *options = data;
     struct session *session;
-    const struct session_options open = {
-        .need = SESSION_RUNNING, .services = args, .no_dependencies = true, .keep_signals = true};
+    const struct session_options open = {.need = SESSION_RUNNING, .services = args, .keep_signals = true};
     int r = session_open(app, &open, &session, err);
     if (r < 0)
         return r;

@@ -23,8 +23,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     if (!signal_parse(options->signal, &number))
         return error_set(err, EINVAL, "invalid signal: %s", options->signal);
     struct session *session;
-    const struct session_options open = {
-        .need = SESSION_RUNNING, .title = "Killing", .services = args, .no_dependencies = true};
+    const struct session_options open = {.need = SESSION_RUNNING, .title = "Killing", .services = args};
     int r = session_open(app, &open, &session, err);
     if (r < 0)
         return r;

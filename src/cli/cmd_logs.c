@@ -89,7 +89,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     struct attach_options attach;
     struct session *session;
     const struct session_options open = {
-        .need = SESSION_RUNNING, .services = args, .no_dependencies = true, .keep_signals = !options->follow};
+        .need = SESSION_RUNNING, .services = args, .keep_signals = !options->follow};
     int r = parse_options(options, args, &attach, err);
     if (r == 0)
         r = session_open(app, &open, &session, err);

@@ -135,8 +135,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
 {
     const struct ps_options *options = data;
     struct session *session;
-    const struct session_options open = {
-        .need = SESSION_RUNNING, .services = args, .no_dependencies = true, .keep_signals = true};
+    const struct session_options open = {.need = SESSION_RUNNING, .services = args, .keep_signals = true};
     char **statuses;
     int r = apply_filter(app->ctx, options, &statuses, err);
     if (r == 0)

@@ -27,10 +27,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     struct session *session;
     if (options->quiet)
         app->globals.progress = mem_strdup(app->ctx, "quiet");
-    const struct session_options open = {.need = SESSION_PROJECT,
-                                         .title = "Pulling",
-                                         .services = args,
-                                         .no_dependencies = !options->include_deps};
+    const struct session_options open = {.need = SESSION_PROJECT, .title = "Pulling", .services = args};
     int r = session_open(app, &open, &session, err);
     if (r < 0)
         return r;

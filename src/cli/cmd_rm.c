@@ -40,8 +40,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     const struct rm_options *options = data;
     struct session *session;
     char *names, **removed;
-    const struct session_options open = {
-        .need = SESSION_RUNNING, .title = "Removing", .services = args, .no_dependencies = true};
+    const struct session_options open = {.need = SESSION_RUNNING, .title = "Removing", .services = args};
     int r = session_open(app, &open, &session, err);
     if (r == 0)
         r = list(session, options->stop, &names, err);

@@ -90,8 +90,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
         app->globals.progress = mem_strdup(app->ctx, "quiet");
     char *const services[] = {args[0], NULL};
     struct session *session;
-    const struct session_options open = {
-        .need = SESSION_PROJECT, .services = services, .no_dependencies = f->no_deps};
+    const struct session_options open = {.need = SESSION_PROJECT, .services = services};
     int r = session_open(app, &open, &session, err);
     if (r < 0)
         return r;

@@ -27,10 +27,8 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     const struct scale_options *options = data;
     struct session *session;
     struct up_options up = {.no_deps = options->no_deps, .timeout = -1};
-    const struct session_options open = {.need = SESSION_PROJECT,
-                                         .title = "Scaling",
-                                         .services = names_of(app->ctx, args),
-                                         .no_dependencies = options->no_deps};
+    const struct session_options open = {
+        .need = SESSION_PROJECT, .title = "Scaling", .services = names_of(app->ctx, args)};
     int r = session_open(app, &open, &session, err);
     if (r == 0)
         r = scale_parse(session, session->project, args, &up.scale, err);

@@ -21,9 +21,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     const struct start_options *options = data;
     struct session *session;
     int r = session_open(
-        app,
-        &(struct session_options){
-            .need = SESSION_RUNNING, .title = "Starting", .services = args, .no_dependencies = true},
+        app, &(struct session_options){.need = SESSION_RUNNING, .title = "Starting", .services = args},
         &session, err);
     if (r < 0)
         return r;

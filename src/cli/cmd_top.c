@@ -27,8 +27,7 @@ static int add_container(struct session *session, const struct container_view *v
 static int run(struct app *app, const void *options UNUSED, char *const *args, struct error *err)
 {
     struct session *session;
-    const struct session_options open = {
-        .need = SESSION_RUNNING, .services = args, .no_dependencies = true, .keep_signals = true};
+    const struct session_options open = {.need = SESSION_RUNNING, .services = args, .keep_signals = true};
     int r = session_open(app, &open, &session, err);
     if (r < 0)
         return r;

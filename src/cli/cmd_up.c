@@ -116,10 +116,8 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     };
     int r = check(f, err);
     if (r == 0)
-        r = session_open(app,
-                         &(struct session_options){
-                             .need = SESSION_PROJECT, .services = args, .no_dependencies = f->no_deps},
-                         &session, err);
+        r = session_open(app, &(struct session_options){.need = SESSION_PROJECT, .services = args}, &session,
+                         err);
     if (r == 0)
         r = create_flags_apply(&f->create, session, &up, err);
     if (r < 0)

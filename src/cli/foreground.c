@@ -58,6 +58,7 @@ static void announce(struct foreground *fg)
     fg->announced = true;
     session_finish(session);
     if (fg->names) {
+        strv_sort(fg->names);
         printf("Attaching to %s\n", strv_join(session, fg->names, ", "));
         fflush(stdout);
     }
@@ -112,6 +113,18 @@ static int find_containers(struct foreground *fg, struct container_view ***ret, 
     return r;
 }
 
+/* What the containers said while they were stopped, and how each ended. */
+static int report_ends(struct foreground *fg, struct error *err)
+{
+    struct container_view **views;
+    size_t count;
+    int r = find_containers(fg, &views, &count, err);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        if (views[i]->status.state == STATE_EXITED || views[i]->status.state == STATE_DEAD)
+            attachment_exited(fg->attachment, views[i], views[i]->status.exit_code, false);
+    return r;
+}
+
 static int stop_all(struct foreground *fg, struct error *err)
 {
     struct session *session = fg->session;
@@ -123,7 +136,7 @@ static int stop_all(struct foreground *fg, struct error *err)
     int r = engine_stop(session->engine, session->name, session->project, &select, err);
     session_finish(session);
     if (r >= 0 || !engine_is_cancelled(session->engine))
-        return r;
+        return r < 0 ? r : report_ends(fg, err);
     error_clear(err);
     engine_cancel_clear(session->engine);
     renderer_set_title(session->renderer, "Killing");

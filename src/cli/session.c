@@ -95,7 +95,6 @@ int session_load(struct app *app, const struct session_options *options, struct 
     struct load_options load_options;
     session_load_options(app, &load_options);
     load_options.services = strv_len(options->services) ? (char **)options->services : NULL;
-    load_options.with_dependencies = !options->no_dependencies;
     return load(app, &load_options, ret, err);
 }
 

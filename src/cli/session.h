@@ -20,7 +20,6 @@ struct session_options {
     enum session_need need;
     const char *title;     /* header of the display: "Running", "Stopping" ... NULL: Running */
     char *const *services; /* from the command line; empty or NULL: all */
-    bool no_dependencies;  /* leave out what they depend on */
     bool keep_signals;     /* Ctrl-C ends the program as usual */
 };
 
