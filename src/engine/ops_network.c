@@ -124,6 +124,19 @@ int op_network_create(struct operation *op, struct error *err)
     return r < 0 ? error_wrap(err, "network %s", op->name) : 0;
 }
 
+/* Whether a container of any project is attached, by the records: they outlive what a kill interrupts. */
+static int is_used(struct operation *op, const char *network, bool *ret, struct error *err)
+{
+    struct container_record **containers;
+    size_t count;
+    *ret = false;
+    int r = state_containers(op, op->plan->engine->state, NULL, &containers, &count, err);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        for (size_t e = 0; e < containers[i]->endpoint_count; e++)
+            *ret |= strcmp(containers[i]->endpoints[e].network, network) == 0;
+    return r;
+}
+
 int op_network_remove(struct operation *op, struct error *err)
 {
     struct engine *engine = op->plan->engine;
@@ -131,12 +144,15 @@ int op_network_remove(struct operation *op, struct error *err)
     int r = state_network_get(op, engine->state, op->name, &record, err);
     if (r != 0)
         return r < 0 ? r : 0;
-    struct network_spec spec = network_spec_from(record, NULL);
-    r = network_remove(&engine->network, &spec, err);
-    if (r == NETWORK_BUSY) {
+    bool used;
+    r = is_used(op, record->name, &used, err);
+    if (r == 0 && used) {
         operation_report(op, PROGRESS_WARNING, "Resource is still in use", NULL);
         return 0;
     }
+    struct network_spec spec = network_spec_from(record, NULL);
+    if (r == 0)
+        r = network_remove(&engine->network, &spec, err);
     if (r == 0)
         r = state_network_remove(engine->state, record->name, err);
     if (r < 0)

@@ -168,35 +168,6 @@ int network_create(const struct network_context *context, const struct network_s
     return r < 0 ? error_wrap(err, "network '%s'", spec->name) : 0;
 }
 
-struct port_list {
-    int bridge;
-    struct link *links;
-    size_t count;
-};
-
-static int collect_port(const struct link *link, void *data, struct error *err UNUSED)
-{
-    struct port_list *ports = data;
-    if (link->master == ports->bridge)
-        mem_append(ports, ports->links, ports->count, *link);
-    return 0;
-}
-
-/* Whether an interface of a living container is attached. Those of dead namespaces are on their way out. */
-static int bridge_is_busy(struct rtnl *rtnl, int bridge, struct error *err)
-{
-    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct port_list *ports = mem_new(tmp, struct port_list);
-    ports->bridge = bridge;
-    int r = link_foreach(rtnl, collect_port, ports, err);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < ports->count; i++)
-        if (!str_eq(ports->links[i].kind, "veth") || link_peer_lives(rtnl, &ports->links[i]))
-            return NETWORK_BUSY;
-    return 0;
-}
-
 int network_remove(const struct network_context *context, const struct network_spec *spec, struct error *err)
 {
     struct link link;
@@ -206,9 +177,7 @@ int network_remove(const struct network_context *context, const struct network_s
         return r;
     r = link_find(&rtnl, spec->bridge, &link, err);
     if (r == 0) {
-        r = bridge_is_busy(&rtnl, link.index, err);
-        if (r == NETWORK_BUSY)
-            return NETWORK_BUSY;
+        r = link_delete_group(&rtnl, link_group_of(link.index), err);
         if (r == 0)
             r = link_delete(&rtnl, link.index, err);
     }

@@ -111,18 +111,6 @@ int link_foreach(struct rtnl *rtnl, link_visitor *each, void *data, struct error
     return walk.result;
 }
 
-bool link_peer_lives(struct rtnl *rtnl, const struct link *link)
-{
-    if (link->peer_namespace < 0)
-        return link->peer != 0; /* both ends are here, or the other end has no namespace any more */
-    struct rtnl_request request;
-    struct ifinfomsg *info;
-    struct nlmsghdr *message = rtnl_begin(&request, RTM_GETLINK, 0, sizeof(*info), &info);
-    info->ifi_index = 1;
-    mnl_attr_put_u32(message, IFLA_TARGET_NETNSID, (uint32_t)link->peer_namespace);
-    return rtnl_talk(rtnl, message, NULL, NULL) == 0;
-}
-
 int link_create_bridge(struct rtnl *rtnl, const char *name, const uint8_t mac[6], struct error *err)
 {
     struct rtnl_request request;
@@ -147,6 +135,7 @@ int link_create_veth(struct rtnl *rtnl, const struct veth *veth, struct error *e
     info->ifi_flags = info->ifi_change = IFF_UP;
     mnl_attr_put_strz(message, IFLA_IFNAME, veth->name);
     mnl_attr_put_u32(message, IFLA_MASTER, (uint32_t)veth->master);
+    mnl_attr_put_u32(message, IFLA_GROUP, veth->group);
     mnl_attr_put_u32(message, IFLA_MTU, veth->mtu);
     struct nlattr *kind = mnl_attr_nest_start(message, IFLA_LINKINFO);
     mnl_attr_put_str(message, IFLA_INFO_KIND, "veth");
@@ -223,4 +212,16 @@ int link_delete(struct rtnl *rtnl, int index, struct error *err)
     info->ifi_index = index;
     int code = rtnl_talk(rtnl, message, NULL, NULL);
     return code && code != ENODEV ? refused_index(err, code, "remove interface", index) : 0;
+}
+
+int link_delete_group(struct rtnl *rtnl, uint32_t group, struct error *err)
+{
+    struct rtnl_request request;
+    struct ifinfomsg *info;
+    struct nlmsghdr *message = rtnl_begin(&request, RTM_DELLINK, 0, sizeof(*info), &info);
+    mnl_attr_put_u32(message, IFLA_GROUP, group);
+    int code = rtnl_talk(rtnl, message, NULL, NULL);
+    if (code && code != ENODEV)
+        return error_set(err, code, "remove the interfaces of group %u: %s", group, strerror(code));
+    return 0;
 }

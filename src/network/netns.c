@@ -201,6 +201,7 @@ static int create_endpoint(struct rtnl *host, struct rtnl *inner, int netns_fd,
     struct link inside, outside;
     struct veth veth = {.name = endpoint->host_interface,
                         .master = bridge->index,
+                        .group = link_group_of(bridge->index),
                         .mtu = bridge->mtu,
                         .netns_fd = netns_fd,
                         .peer_name = endpoint->interface};

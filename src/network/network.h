@@ -34,7 +34,8 @@ struct network_spec {
 /* Bridge, addresses, rules; forwarding switched on. Makes right what is wrong, leaves alone what is right. */
 int network_create(const struct network_context *context, const struct network_spec *spec, struct error *err);
 
-enum { NETWORK_BUSY = 1 }; /* interfaces are still attached */
+/* With the interfaces that are still attached: whether anybody uses it is the caller's to know. Absent is
+ * fine. */
 int network_remove(const struct network_context *context, const struct network_spec *spec, struct error *err);
 
 /* One interface of a container. */
