@@ -106,7 +106,7 @@ class Compote:
         self.network = Namespace()
         quiet(self.network.enter([TOP / "tools/registry.sh", "start", work / "registry", storage, "5000"]))
         (work / "registries.json").write_text(json.dumps({
-            "docker.io": {"mirrors": ["http://127.0.0.1:5000"]}, "127.0.0.1:5000": {"insecure": True}}))
+            "registries": {"docker.io": {"mirrors": ["http://127.0.0.1:5000"]}}}))
         self.env = os.environ | {"COMPOTE_ROOT": str(self.root), "COMPOTE_LIBEXEC": str(BUILD / "libexec"),
                                  "COMPOTE_REGISTRIES": str(work / "registries.json")}
 

@@ -45,7 +45,7 @@ use_local_images()
     local storage host
     storage=$(tests/images/build.sh mariadb wordpress)
     host=$(tools/registry.sh start "$work/registry" "$storage")
-    echo "{\"docker.io\": {\"mirrors\": [\"http://$host\"]}, \"$host\": {\"insecure\": true}}" >"$work/registries.json"
+    echo "{\"registries\": {\"docker.io\": {\"mirrors\": [\"http://$host\"]}}}" >"$work/registries.json"
     export COMPOTE_REGISTRIES=$work/registries.json
 }
 

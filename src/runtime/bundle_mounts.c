@@ -197,7 +197,7 @@ static int add_user_mount(const struct bundle *bundle, const struct mount_spec *
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     if (str_is_empty(m->target) || m->target[0] != '/')
         return error_set(err, EINVAL, "mount target '%s' is not an absolute path", m->target ? m->target : "");
-    char *target = path_clean(tmp, m->target), *source;
+    char *target = path_clean(tmp, m->target), *source = NULL;
     if (str_eq(target, "/"))
         return error_set(err, EINVAL, "'/' cannot be the target of a mount");
     if (m->type == MOUNT_TMPFS) {
