@@ -78,6 +78,8 @@ static int load(struct app *app, const struct load_options *options, struct proj
 {
     struct diagnostics diagnostics = {0};
     int r = project_load(app->ctx, options, ret, &diagnostics, err);
+    if (r == LOAD_NO_FILE)
+        error_clear(err);
     report_diagnostics(&diagnostics, err);
     return r;
 }
@@ -102,7 +104,8 @@ static int find_name(struct app *app, char **ret, struct error *err)
 {
     struct load_options load;
     session_load_options(app, &load);
-    return project_name_find(app->ctx, &load, ret, err);
+    int r = project_name_find(app->ctx, &load, ret, err);
+    return r == LOAD_NO_FILE ? no_file(app, err) : r;
 }
 
 /* Project and name, as far as the command needs them. */
@@ -120,8 +123,7 @@ static int find_project(struct session *session, const struct session_options *o
         session->name = session->project->name;
         return 0;
     }
-    bool named = app->globals.project_name || config_get(&app->config, "COMPOSE_PROJECT_NAME");
-    if (options->need == SESSION_PROJECT || !named)
+    if (options->need == SESSION_PROJECT)
         return no_file(app, err);
     return find_name(app, &session->name, err);
 }

@@ -144,6 +144,7 @@ int project_name_find(const void *owner, const struct load_options *options, cha
         return r;
     if (r == LOAD_NO_FILE && !options->project_name && !omap_get(l.environment, "COMPOSE_PROJECT_NAME"))
         return r;
+    error_clear(err); /* the missing file, which the name makes up for */
     bool given = options->project_name || omap_get(l.environment, "COMPOSE_PROJECT_NAME");
     if (!given && (r = read_all(&l, &documents, err)) < 0)
         return r;

@@ -137,6 +137,6 @@ fails()
 @test "doctor looks at everything and answers in JSON too" {
     run compote doctor --format json
     jq -e 'map(.Check) | index("container runtime") != null and index("cgroups") != null' <<<"$output"
-    PATH=/nonexistent run -1 in_lab "$build/src/cli/compote" doctor
+    run -1 in_lab env PATH=/nonexistent "$build/src/cli/compote" doctor
     [[ $output == *'crun is not installed'*'apt-get install crun'* ]]
 }
