@@ -2,11 +2,12 @@
 
 #include <stdint.h>
 
-enum { BLOCK = 64 * 1024, ALIGN = 8 };
+enum { FIRST_BLOCK = 16 * 1024, LAST_BLOCK = 1024 * 1024, ALIGN = 8 };
 
 struct arena {
     char *next;  /* free room in the newest block */
     size_t left; /* bytes there */
+    size_t block; /* size of the next block: they double, so that small trees stay small */
 };
 
 struct arena *arena_new(const void *owner)
@@ -17,16 +18,19 @@ struct arena *arena_new(const void *owner)
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (size > BLOCK / 4)
-        return mem_check(talloc_zero_size(arena, size ? size : ALIGN));
+    if (size > FIRST_BLOCK / 4)
+        return mem_check(talloc_zero_size(arena, size));
     if (size > arena->left) {
-        arena->next = mem_check(talloc_zero_size(arena, BLOCK));
-        arena->left = BLOCK;
+        arena->block = arena->block ? arena->block : FIRST_BLOCK;
+        arena->next = mem_check(talloc_size(arena, arena->block));
+        arena->left = arena->block;
+        if (arena->block < LAST_BLOCK)
+            arena->block *= 2;
     }
     void *p = arena->next;
     arena->next += size;
     arena->left -= size;
-    return p;
+    return memset(p, 0, size);
 }
 
 char *arena_strndup(struct arena *arena, const char *s, size_t n)

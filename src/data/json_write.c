@@ -15,11 +15,23 @@ static size_t utf8_length(const unsigned char *s)
     return n;
 }
 
+/* Bytes that stand for themselves. */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+}
+
 static void write_string(struct buffer *out, const char *text)
 {
     static const char escapes[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
     buffer_add_char(out, '"');
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        const unsigned char *run = s;
+        while (is_plain(*s))
+            s++;
+        buffer_add(out, (const char *)run, (size_t)(s - run));
+        if (!*s)
+            break;
         const char *escape = strchr(escapes, *s);
         size_t n = utf8_length(s);
         if (escape)

@@ -71,7 +71,7 @@ struct node_entry *node_entry(const struct node *map, const char *key)
         return NULL;
     if (!map->map.slots) {
         for (uint32_t i = 0; i < map->map.count; i++)
-            if (strcmp(map->map.entries[i].key, key) == 0)
+            if (map->map.entries[i].key[0] == key[0] && strcmp(map->map.entries[i].key, key) == 0)
                 return &map->map.entries[i];
         return NULL;
     }

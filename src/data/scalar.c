@@ -8,6 +8,9 @@
 #include <ctype.h>
 #include <math.h>
 
+/* All words here have at most WORD_MAX letters. */
+enum { WORD_MAX = 5 };
+
 static bool in_list(const char *text, const char *const *words)
 {
     for (; *words; words++)
@@ -125,9 +128,9 @@ void scalar_resolve(struct node *node)
 {
     const char *text = node->text;
     node->kind = NODE_STRING;
-    if (strlen(text) > 100)
-        return;
-    if (in_list(text, null_words)) {
+    if (strnlen(text, WORD_MAX + 1) > WORD_MAX) {
+        resolve_number(node);
+    } else if (in_list(text, null_words)) {
         node->kind = NODE_NULL;
     } else if (in_list(text, true_words) || in_list(text, false_words)) {
         node->kind = NODE_BOOL;
@@ -205,7 +208,8 @@ bool scalar_is_ambiguous(const char *text)
 {
     struct node probe = {.text = text};
     scalar_resolve(&probe);
-    return probe.kind != NODE_STRING || in_list(text, old_booleans) || is_base60(text) || is_timestamp(text);
+    bool is_word = strnlen(text, WORD_MAX + 1) <= WORD_MAX && in_list(text, old_booleans);
+    return probe.kind != NODE_STRING || is_word || is_base60(text) || is_timestamp(text);
 }
 
 /* The shortest digits in "d.ddde+XX" form that read back as `value`; returns how many there are. */
@@ -234,8 +238,10 @@ void number_print(double value, enum number_style style, char text[NUMBER_ROOM])
     const char *e = strchr(digits, 'e');
     int exponent = atoi(e + 1);
     if (exponent >= lowest[style] && exponent < highest[style]) {
-        int decimals = count - 1 - exponent;
-        snprintf(text, NUMBER_ROOM, "%.*f", decimals > 0 ? decimals : 0, value);
+        int decimals = count - 1 - exponent, n;
+        n = snprintf(text, NUMBER_ROOM, "%.*f", decimals > 0 ? decimals : 0, value);
+        for (int i = decimals; i < 0; i++)
+            text[n + i] = '0'; /* beyond the shortest digits */
     } else {
         snprintf(text, NUMBER_ROOM, style == NUMBER_JSON ? "%.*se%c%d" : "%.*se%c%02d", (int)(e - digits), digits,
                  exponent < 0 ? '-' : '+', abs(exponent));

@@ -38,7 +38,11 @@ static bool is_printable(unsigned c)
 static unsigned decode(const char *text, size_t *ret_size)
 {
     const unsigned char *s = (const unsigned char *)text;
-    size_t n = *s < 0x80 ? 1 : *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : *s >= 0xc2 ? 2 : 0;
+    if (*s < 0x80) {
+        *ret_size = 1;
+        return *s;
+    }
+    size_t n = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : *s >= 0xc2 ? 2 : 0;
     unsigned c = n <= 1 ? *s : *s & (0xffu >> (n + 1));
     for (size_t i = 1; i < n; i++) {
         if ((s[i] & 0xc0) != 0x80) {
@@ -57,11 +61,12 @@ static struct traits analyse(const char *text)
     bool leading = false, trailing_space = false, trailing_break = false, break_space = false,
          space_break = false, previous_space = false, previous_break = false, blank_before = true;
     struct traits t = {.length = strlen(text)};
-    for (size_t size, at = 0; text[at]; at += size) {
-        unsigned c = decode(text + at, &size), next = 0;
-        size_t ignored;
-        if (text[at + size])
-            next = decode(text + at + size, &ignored);
+    size_t size, next_size = 0;
+    unsigned next = *text ? decode(text, &next_size) : 0;
+    for (size_t at = 0; text[at]; at += size) {
+        unsigned c = next;
+        size = next_size;
+        next = text[at + size] ? decode(text + at + size, &next_size) : 0;
         bool last = text[at + size] == '\0', blank_after = is_blank_or_end(next);
         if (at == 0)
             indicators |= (c < 0x80 && strchr("#,[]{}&*!|>'\"%@`", (int)c)) ||

@@ -36,16 +36,16 @@ static void bind_dependencies(struct service *service, const struct node *node)
     }
 }
 
-/* The number of entries of a list, and an array of that many below `owner`. */
-#define BIND_LIST(owner_, list_, type_, array_, count_)                                                      \
-    if (!node_is(list_, NODE_LIST) || (list_)->list.count == 0)                                              \
-        return;                                                                                              \
-    (array_) = mem_array(owner_, type_, (list_)->list.count);                                                \
-    (count_) = (list_)->list.count
+/* An array of as many zeroed elements as the list has, below the service; NULL for none. */
+static void *list_array(struct service *service, const struct node *list, size_t element, size_t *ret_count)
+{
+    *ret_count = node_is(list, NODE_LIST) ? list->list.count : 0;
+    return *ret_count ? mem_check(talloc_zero_size(service, *ret_count * element)) : NULL;
+}
 
 static void bind_ports(struct service *service, const struct node *list)
 {
-    BIND_LIST(service, list, struct port, service->ports, service->port_count);
+    service->ports = list_array(service, list, sizeof(*service->ports), &service->port_count);
     node_foreach_item (i, list) {
         const struct node *target = node_get(list->list.items[i], "target");
         schema_bind(service, list->list.items[i], &service->ports[i]);
@@ -64,7 +64,7 @@ static enum mount_type mount_type_of(const char *text)
 
 static void bind_volumes(struct service *service, const struct node *list)
 {
-    BIND_LIST(service, list, struct volume_mount, service->volumes, service->volume_count);
+    service->volumes = list_array(service, list, sizeof(*service->volumes), &service->volume_count);
     node_foreach_item (i, list) {
         const struct node *node = list->list.items[i], *mode;
         struct volume_mount *m = &service->volumes[i];
@@ -83,7 +83,7 @@ static void bind_volumes(struct service *service, const struct node *list)
 static void bind_references(struct service *service, const struct node *list, struct file_reference **array,
                             size_t *count)
 {
-    BIND_LIST(service, list, struct file_reference, *array, *count);
+    *array = list_array(service, list, sizeof(**array), count);
     node_foreach_item (i, list) {
         (*array)[i].mode = -1;
         schema_bind(service, list->list.items[i], &(*array)[i]);
@@ -92,14 +92,14 @@ static void bind_references(struct service *service, const struct node *list, st
 
 static void bind_devices(struct service *service, const struct node *list)
 {
-    BIND_LIST(service, list, struct device_mapping, service->devices, service->device_count);
+    service->devices = list_array(service, list, sizeof(*service->devices), &service->device_count);
     node_foreach_item (i, list)
         schema_bind(service, list->list.items[i], &service->devices[i]);
 }
 
 static void bind_hooks(struct service *service, const struct node *list, struct hook **array, size_t *count)
 {
-    BIND_LIST(service, list, struct hook, *array, *count);
+    *array = list_array(service, list, sizeof(**array), count);
     node_foreach_item (i, list) {
         const struct node *node = list->list.items[i], *command = node_get(node, "command");
         struct hook *hook = &(*array)[i];

@@ -251,16 +251,17 @@ static struct node *canon_list(struct schema_pass *pass, const struct schema_fie
     }
     if (in->kind != NODE_LIST)
         return has_variable(pass, in) ? in : wrong_type(pass, field, in);
-    struct node *list = node_new(pass->arena, NODE_LIST, in);
-    node_foreach_item (i, in) {
+    uint32_t kept = 0; /* in place: the raw list is not needed any more */
+    for (uint32_t i = 0; i < in->list.count; i++) {
         struct schema_path frame = {.up = pass->path, .index = i};
         pass->path = &frame;
         struct node *item = element->canon(pass, &item_field, in->list.items[i]);
         if (item)
-            node_list_add(pass->arena, list, item);
+            in->list.items[kept++] = item;
         pass->path = frame.up;
     }
-    return list;
+    in->list.count = kept;
+    return in;
 }
 
 static struct node *canon_strings(struct schema_pass *pass, const struct schema_field *field, struct node *in)
@@ -348,22 +349,18 @@ static struct node *canon_options(struct schema_pass *pass, const struct schema_
 {
     if (in->kind != NODE_MAP)
         return wrong_type(pass, field, in);
-    struct node *map = node_new(pass->arena, NODE_MAP, in);
     node_foreach_entry (e, in) {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         struct node at = {.file = e->value->file, .line = e->line, .col = e->col};
         pass->path = &frame;
         struct node *value = mapping_value(pass, field, e->value);
+        if (value)
+            e->value = value;
         if (!*e->key)
             schema_error(pass, &at, NULL, "a key must not be empty");
-        if (value) {
-            struct node_entry *entry = node_set(pass->arena, map, e->key, value);
-            entry->line = e->line;
-            entry->col = e->col;
-        }
         pass->path = frame.up;
     }
-    return map;
+    return in;
 }
 
 static struct node *canon_mapping(struct schema_pass *pass, const struct schema_field *field, struct node *in)
