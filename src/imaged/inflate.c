@@ -116,7 +116,7 @@ static int add_gzip(struct inflate *inflate, struct error *err)
             }
             if (!gzip->avail_in)
                 return 0;
-            if (inflate->padding)
+            if (inflate->padding || *gzip->next_in != 0x1f)
                 return error_set(err, EBADMSG, "there is something after the end of the gzip stream");
             uint8_t *next = gzip->next_in;
             uint32_t left = gzip->avail_in;

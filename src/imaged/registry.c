@@ -76,7 +76,7 @@ static int endpoint_add(struct registry *registry, const json_t *registries, con
         return r;
     endpoint.insecure = json_is_true(json_object_get(settings, "insecure")) || host_is_loopback(host);
     endpoint.is_http = json_is_true(json_object_get(settings, "plain_http")) || str_eq(scheme, "http");
-    if (!endpoint.is_http && !str_eq(scheme, "https") && host_is_loopback(host) && !settings)
+    if (!endpoint.is_http && !str_eq(scheme, "https") && host_is_loopback(host))
         endpoint.is_http = endpoint.may_switch = true;
     if (str_eq(host, "docker.io"))
         endpoint.host = mem_strdup(registry, "registry-1.docker.io");
