@@ -558,9 +558,10 @@ int fetch_run(struct registry *registry, int socket, struct error *err)
     if (!fetch.multi)
         return error_set(err, ENOMEM, "curl");
     while (!fetch.ended) {
-        int running, wait = start_retries(&fetch), r = 0;
+        int running, r = 0;
         curl_multi_perform(fetch.multi, &running);
         take_results(&fetch);
+        int wait = start_retries(&fetch);
         struct curl_waitfd control = {.fd = socket, .events = CURL_WAIT_POLLIN};
         if (curl_multi_poll(fetch.multi, &control, 1, wait, NULL) != CURLM_OK)
             return error_set(err, EIO, "curl");
