@@ -78,11 +78,6 @@ teardown_file()
 write_registries()
 {
     echo '{"registries": {"docker.io": {"mirrors": ["http://127.0.0.1:5000"]}}, "connect_timeout": 2, "retries": 0}'
-    cat <<'JSON'
-{
-  "registries": {"docker.io": {"mirrors": ["http://127.0.0.1:5000"]}}
-}
-JSON
 }
 
 # --- A test ---------------------------------------------------------------------------------------------------------
