@@ -121,22 +121,21 @@ compote()
 stop_everything()
 {
     local name
+    cd / || return 1 # the file of a failed test may be broken
     compote ls --all --quiet 2>/dev/null | while read -r name; do
         compote --project-name "$name" down --volumes --remove-orphans --timeout 1 >/dev/null 2>&1 || true
     done
 }
 
-# Processes that belong to the root: compote's own have its path in arguments or environment, those in containers live
-# in a mount namespace whose mounts come from it.
+# Processes that belong to the root: compote's own have its path among their arguments, those in containers have an
+# overlay on its directories as their root. (Mounts alone say nothing: a namespace that belongs to somebody else may
+# have received copies of the root's.)
 processes_of_root()
 {
-    local own file pid
-    own=$(readlink /proc/self/ns/mnt)
+    local pid
     {
         grep -lsF "$COMPOTE_ROOT/" /proc/[0-9]*/cmdline || true
-        for file in $(grep -lsF "$COMPOTE_ROOT/" /proc/[0-9]*/mountinfo || true); do
-            [ "$(readlink "${file%/*}/ns/mnt" 2>/dev/null)" = "$own" ] || echo "$file"
-        done
+        grep -lsE "^[0-9]+ [0-9]+ [^ ]+ / / .* - overlay .*upperdir=$COMPOTE_ROOT/" /proc/[0-9]*/mountinfo || true
     } | cut -d/ -f3 | sort -u | while read -r pid; do
         echo "process $pid $({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null)"
     done
