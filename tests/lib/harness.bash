@@ -127,15 +127,14 @@ stop_everything()
     done
 }
 
-# Processes that belong to the root: compote's own have its path among their arguments, those in containers have an
-# overlay on its directories as their root. (Mounts alone say nothing: a namespace that belongs to somebody else may
-# have received copies of the root's.)
+# Processes that belong to the root: compote's own have its path among their arguments, those in containers are in its
+# cgroups. (Mounts say nothing: a namespace that belongs to somebody else may have received copies of the root's.)
 processes_of_root()
 {
     local pid
     {
         grep -lsF "$COMPOTE_ROOT/" /proc/[0-9]*/cmdline || true
-        grep -lsE "^[0-9]+ [0-9]+ [^ ]+ / / .* - overlay .*upperdir=$COMPOTE_ROOT/" /proc/[0-9]*/mountinfo || true
+        grep -lsF "/compote_$COMPOTE_ID" /proc/[0-9]*/cgroup || true
     } | cut -d/ -f3 | sort -u | while read -r pid; do
         echo "process $pid $({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null)"
     done
