@@ -24,7 +24,7 @@ LAYERS = {
     "state": "model data sys base network/network.h",
     "image": "oci state model data sys base",
     "network": "data sys base",
-    "runtime": "oci model state data sys base monitor/proto.h",
+    "runtime": "oci model state data sys base monitor/proto.h monitor/status.h",
     "vm": "oci model state data sys base monitor/proto.h",
     "engine": "vm runtime network image oci state compose model schema data sys base",
     "cli": "engine vm runtime network image oci state compose model schema data sys base",
@@ -34,7 +34,7 @@ LAYERS = {
     "init": "base/macro.h",
 }
 # Protocols of a program that the libraries speaking with it include.
-SHARED_HEADERS = {"monitor/proto.h"}
+SHARED_HEADERS = {"monitor/proto.h", "monitor/status.h"}
 PROGRAMS = {"cli", "monitor", "netd", "imaged", "init"}
 # These stay as long as a container does: the C library and nothing else, also through what they include.
 LIBC_ONLY = {"monitor", "init"}

@@ -85,7 +85,8 @@ static void reply(struct monitor *m, struct client *c, int code, const void *dat
 
 static void reply_result(struct monitor *m, struct client *c, int result, const struct error *err)
 {
-    reply(m, c, result < 0 ? (err->code > 0 ? err->code : EIO) : 0, err->text, result < 0 ? strlen(err->text) : 0);
+    reply(m, c, result < 0 ? (err->code > 0 ? err->code : EIO) : 0, err->text,
+          result < 0 ? strlen(err->text) : 0);
 }
 
 void clients_output(struct monitor *m, enum stream stream, const char *data, size_t size)

@@ -12,7 +12,7 @@ static const struct row {
 } rows[] = {
 #define TEXT(name)                                                                                           \
     {                                                                                                        \
-        #name, offsetof(struct conf, name), sizeof(((struct conf *)0)->name)                                 \
+#name, offsetof(struct conf, name), sizeof(((struct conf *)0)->name)                                 \
     }
 #define NUMBER(key, name)                                                                                    \
     {                                                                                                        \

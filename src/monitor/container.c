@@ -44,7 +44,9 @@ static int runtime_call(struct monitor *m, const char *verb, const char *option,
     argv[n++] = m->conf.id;
     if (argument)
         argv[n++] = argument;
-    struct spawn spawn = {.argv = (char *const *)argv, .std = {-1, -1, -1}};
+    struct spawn spawn = {
+        .argv = (char *const *)argv, .std = {-1, -1, -1}
+    };
     int r = spawn_run(&spawn, text, sizeof(text), &status, err);
     if (r == 0 && status != 0) {
         text[strcspn(text, "\n")] = '\0';
@@ -78,15 +80,17 @@ int container_run(struct monitor *m, struct error *err)
     int std[3] = {-1, -1, -1};
     int r = stdio_open(m, std, &m->console_fd, err);
     if (r == 0) {
-        const char *argv[16] = {m->conf.runtime, "--root", root,         log,     "run", "--detach",
-                                "--bundle",      bundle,   "--pid-file", pid_file};
+        const char *argv[16] = {m->conf.runtime, "--root",   root,   log,          "run",
+                                "--detach",      "--bundle", bundle, "--pid-file", pid_file};
         int n = 10;
         if (m->conf.tty) {
             argv[n++] = "--console-socket";
             argv[n++] = console;
         }
         argv[n++] = m->conf.id;
-        struct spawn spawn = {.argv = (char *const *)argv, .std = {std[0], std[1], std[2]}};
+        struct spawn spawn = {
+            .argv = (char *const *)argv, .std = {std[0], std[1], std[2]}
+        };
         m->phase = PHASE_STARTING;
         r = spawn_start(&spawn, &m->runtime_pid, NULL, err);
     }
@@ -309,33 +313,51 @@ void container_reap(struct monitor *m)
     }
 }
 
-/* PIDFD_GET_INFO of Linux 6.15 and later tells the exit status of a process that was not our child. */
-static int adopted_exit_code(int pidfd)
+/* The wait status in field 52 of /proc/PID/stat, which a process that ended has until it is reaped. */
+static bool zombie_status(pid_t pid, uint64_t start, int *ret)
+{
+    char path[64], text[1024];
+    uint64_t ticks;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (read_small(AT_FDCWD, path, text, sizeof(text)) < 0 || process_start_time(pid, &ticks, NULL) < 0 ||
+        ticks != start)
+        return false;
+    char *p = strrchr(text, ')');
+    if (!p || p[1] != ' ' || p[2] != 'Z')
+        return false;
+    for (int field = 2; p && field < 52; field++)
+        p = strchr(p + 1, ' ');
+    if (!p)
+        return false;
+    *ret = (int)strtol(p + 1, NULL, 10);
+    return true;
+}
+
+/*
+ * The exit status of a process that was not our child: as a zombie it shows it in /proc, and when it has
+ * been reaped the pidfd knows it (PIDFD_GET_INFO of Linux 6.15). -1 when neither is so.
+ */
+static int adopted_exit_code(int pidfd, pid_t pid, uint64_t start)
 {
     struct {
         uint64_t mask, cgroup_id;
         uint32_t ids[11];
         int32_t exit_code;
-    } info;
-    enum { INFO_EXIT = 1 << 3, TRIES = 40, TRY_MS = 5 };
+    } info = {.mask = 1 << 3 /* PIDFD_INFO_EXIT */};
     _Static_assert(sizeof(info) == 64, "struct pidfd_info, first version");
-    for (int i = 0; i < TRIES; i++) {
-        memset(&info, 0, sizeof(info));
-        info.mask = INFO_EXIT;
-        if (ioctl(pidfd, _IOWR(0xFF, 11, info), &info) < 0 && errno != ESRCH)
-            return -1;
-        if (info.mask & INFO_EXIT)
-            return exit_code_of(info.exit_code);
-        nanosleep(&(struct timespec){.tv_nsec = TRY_MS * ms_ns}, NULL); /* until its new parent has reaped it */
-    }
+    int status;
+    if (zombie_status(pid, start, &status))
+        return exit_code_of(status);
+    if (ioctl(pidfd, _IOWR(0xFF, 11, info), &info) == 0 && info.mask & 1 << 3)
+        return exit_code_of(info.exit_code);
     return -1;
 }
 
-static int on_adopted_exit(struct loop *loop UNUSED, struct loop_source *source UNUSED, uint32_t events UNUSED,
-                           void *data, struct error *err UNUSED)
+static int on_adopted_exit(struct loop *loop UNUSED, struct loop_source *source UNUSED,
+                           uint32_t events UNUSED, void *data, struct error *err UNUSED)
 {
     struct monitor *m = data;
-    process_ended(m, adopted_exit_code(m->pidfd));
+    process_ended(m, adopted_exit_code(m->pidfd, m->status.pid, m->status.pid_start));
     return 0;
 }
 
@@ -363,7 +385,8 @@ int container_take(struct monitor *m, struct error *err)
 
 static int require_process(const struct monitor *m, struct error *err)
 {
-    return m->phase == PHASE_RUNNING && m->pidfd >= 0 ? 0 : error_set(err, ESRCH, "the container is not running");
+    return m->phase == PHASE_RUNNING && m->pidfd >= 0 ? 0
+                                                      : error_set(err, ESRCH, "the container is not running");
 }
 
 /* Ends everybody: with a pid namespace of its own, the death of its first process is the death of all. */

@@ -25,8 +25,7 @@ static int on_timer(struct loop *loop, struct loop_source *source, uint32_t even
 
 static bool in_start_period(const struct monitor *m)
 {
-    return m->status.health == HEALTH_STARTING &&
-           loop_now_ns() - m->started_at < m->conf.health_start_period;
+    return m->status.health == HEALTH_STARTING && loop_now_ns() - m->started_at < m->conf.health_start_period;
 }
 
 static void schedule(struct monitor *m)
@@ -41,8 +40,8 @@ static void read_output(struct monitor *m)
     char rest[512];
     for (;;) {
         size_t room = sizeof(h->text) - h->text_size;
-        ssize_t n = room ? read(h->output_fd, h->text + h->text_size, room)
-                         : read(h->output_fd, rest, sizeof(rest));
+        ssize_t n =
+            room ? read(h->output_fd, h->text + h->text_size, room) : read(h->output_fd, rest, sizeof(rest));
         if (n < 0 && errno == EINTR)
             continue;
         if (n == 0)
@@ -105,16 +104,26 @@ static int probe_spawn(struct monitor *m, struct error *err)
     snprintf(pid_file, sizeof(pid_file), "%s/health.pid", m->conf.run);
     snprintf(root, sizeof(root), "%s/runtime", m->conf.run);
     unlinkat(m->run_dir_fd, "health.pid", 0);
-    char *argv[] = {m->conf.runtime, (char[]){"--root"},       root,     (char[]){"exec"},
-                    (char[]){"--detach"}, (char[]){"--pid-file"}, pid_file, (char[]){"--process"},
-                    spec,            m->conf.id,               NULL};
+    char *argv[] = {m->conf.runtime,
+                    (char[]){"--root"},
+                    root,
+                    (char[]){"exec"},
+                    (char[]){"--detach"},
+                    (char[]){"--pid-file"},
+                    pid_file,
+                    (char[]){"--process"},
+                    spec,
+                    m->conf.id,
+                    NULL};
     int ends[2];
     int r = fd_pipe(ends, err);
     if (r < 0)
         return r;
     cleanup_close int write_end = ends[1];
     h->output_fd = ends[0];
-    struct spawn spawn = {.argv = argv, .std = {-1, write_end, write_end}};
+    struct spawn spawn = {
+        .argv = argv, .std = {-1, write_end, write_end}
+    };
     r = fd_set_nonblocking(h->output_fd, err);
     if (r == 0)
         r = loop_add(&m->loop, &h->output, h->output_fd, EPOLLIN, on_output, m, err);

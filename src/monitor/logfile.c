@@ -88,7 +88,7 @@ static void write_buffer(struct logfile *log)
 /* The length of the UTF-8 character at `p`, 0 when it is none. */
 static size_t utf8_length(const unsigned char *p, size_t left)
 {
-    size_t n = p[0] < 0x80                  ? 1
+    size_t n = p[0] < 0x80                   ? 1
                : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
                : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
                : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
@@ -124,12 +124,23 @@ static size_t escape(char *to, const unsigned char *p, size_t size)
                 *to++ = '\\';
                 *to++ = found[1];
             } else {
-                to += sprintf(to, "\\u%04x", c);
+                static const char digits[] = "0123456789abcdef";
+                memcpy(to, "\\u00", 4);
+                to[4] = digits[c >> 4];
+                to[5] = digits[c & 15];
+                to += 6;
             }
             i++;
         }
     }
     return (size_t)(to - start);
+}
+
+static size_t put(char *to, const char *text)
+{
+    size_t n = strlen(text);
+    memcpy(to, text, n);
+    return n;
 }
 
 static void add_record(struct logfile *log, enum stream stream, const char *text, size_t size,
@@ -140,10 +151,12 @@ static void add_record(struct logfile *log, enum stream stream, const char *text
         write_buffer(log);
     size_t before = log->buffered;
     char *to = log->buffer + before;
-    to += sprintf(to, "{\"log\":\"");
+    to += put(to, "{\"log\":\"");
     to += escape(to, (const unsigned char *)text, size);
-    to += sprintf(to, "\",\"stream\":\"%s\",\"time\":\"%s\"}\n", stream == STREAM_OUT ? "stdout" : "stderr",
-                  time_text);
+    to += put(to, stream == STREAM_OUT ? "\",\"stream\":\"stdout" : "\",\"stream\":\"stderr");
+    to += put(to, "\",\"time\":\"");
+    to += put(to, time_text);
+    to += put(to, "\"}\n");
     size_t record = (size_t)(to - log->buffer) - before;
     if (log->max_size > 0 && log->size + (int64_t)(before + record) > log->max_size &&
         log->size + (int64_t)before > 0) {

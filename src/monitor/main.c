@@ -15,8 +15,8 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
-static int on_signals(struct loop *loop UNUSED, struct loop_source *source, uint32_t events UNUSED, void *data,
-                      struct error *err UNUSED)
+static int on_signals(struct loop *loop UNUSED, struct loop_source *source, uint32_t events UNUSED,
+                      void *data, struct error *err UNUSED)
 {
     struct monitor *m = data;
     struct signalfd_siginfo info;
@@ -33,10 +33,11 @@ static int on_signals(struct loop *loop UNUSED, struct loop_source *source, uint
 
 static void init_sources(struct monitor *m)
 {
-    struct loop_source *sources[] = {&m->signals,      &m->restart_timer, &m->stop_timer,    &m->adopted_exit,
-                                     &m->stdin_source, &m->listener,      &m->blocked_timer, &m->health.timer,
-                                     &m->health.output, &m->out[0],       &m->out[1]};
-    int *fds[] = {&m->pidfd,    &m->out_fd[0],  &m->out_fd[1],        &m->slave_fd,    &m->stdin_fd,
+    struct loop_source *sources[] = {&m->signals,       &m->restart_timer, &m->stop_timer,
+                                     &m->adopted_exit,  &m->stdin_source,  &m->listener,
+                                     &m->blocked_timer, &m->health.timer,  &m->health.output,
+                                     &m->out[0],        &m->out[1]};
+    int *fds[] = {&m->pidfd,     &m->out_fd[0],  &m->out_fd[1],        &m->slave_fd,     &m->stdin_fd,
                   &m->listen_fd, &m->console_fd, &m->health.output_fd, &m->health.pidfd, &m->log.fd};
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         sources[i]->fd = -1;
@@ -109,7 +110,8 @@ int main(int argc, char **argv)
     struct monitor *m = &monitor;
     struct error err = ERROR_INIT;
     int64_t lock, report;
-    if (argc != 5 || !str_to_i64(argv[3], 3, INT32_MAX, &lock) || !str_to_i64(argv[4], 3, INT32_MAX, &report)) {
+    if (argc != 5 || !str_to_i64(argv[3], 3, INT32_MAX, &lock) ||
+        !str_to_i64(argv[4], 3, INT32_MAX, &report)) {
         fputs("compote-monitor is started by compote\n", stderr);
         return 2;
     }

@@ -13,7 +13,7 @@
  *   record.c     status file, start report
  */
 #include "monitor/proto.h"
-#include "runtime/status.h"
+#include "monitor/status.h"
 #include "sys/loop.h"
 
 #include <limits.h>
@@ -84,15 +84,15 @@ struct monitor {
     struct conf conf;
     struct container_status status;
     enum phase phase;
-    bool adopted;      /* the container is not our child */
-    bool stop_wanted;  /* no restart after this run */
-    bool has_run;      /* at least once: a failure to start is not the first start's any more */
+    bool adopted;             /* the container is not our child */
+    bool stop_wanted;         /* no restart after this run */
+    bool has_run;             /* at least once: a failure to start is not the first start's any more */
     int64_t stop_grace_asked; /* of a stop that came while starting */
     int lock_fd, report_fd, run_dir_fd;
     struct loop_source signals, restart_timer, stop_timer, adopted_exit;
     pid_t runtime_pid; /* while starting */
     int console_fd;
-    int pidfd;         /* of the container's first process */
+    int pidfd;                   /* of the container's first process */
     int64_t started_at, backoff; /* monotonic ns */
 
     struct loop_source out[STREAM__COUNT]; /* out[0] is the terminal when there is one */
@@ -150,7 +150,7 @@ void logfile_flush(struct logfile *log, bool partial_lines);
 int clients_listen(struct monitor *m, struct error *err);
 void clients_output(struct monitor *m, enum stream stream, const char *data, size_t size);
 void clients_accept_input(struct monitor *m); /* or not, as long as earlier input waits */
-void clients_finish(struct monitor *m); /* the last messages, then all are closed */
+void clients_finish(struct monitor *m);       /* the last messages, then all are closed */
 
 /* health.c */
 void health_start(struct monitor *m);

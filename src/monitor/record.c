@@ -1,7 +1,6 @@
 #include "monitor/monitor.h"
 
 #include "sys/fd.h"
-#include "sys/fs.h"
 
 #include <fcntl.h>
 #include <time.h>

@@ -11,9 +11,9 @@
 #include <sys/resource.h>
 
 static const char *const masked_paths[] = {
-    "/proc/acpi",       "/proc/asound",       "/proc/interrupts", "/proc/kcore",
+    "/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
     "/proc/keys",       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-    "/proc/timer_list", "/proc/timer_stats",  "/sys/firmware",    "/sys/devices/virtual/powercap",
+    "/proc/timer_list", "/proc/timer_stats",   "/sys/firmware",     "/sys/devices/virtual/powercap",
     "/sys/fs/selinux",
 };
 
@@ -58,22 +58,22 @@ json_t *bundle_rlimits(const struct container_spec *spec)
         const char *name;
         int resource;
     } limits[] = {
-        {"AS",       RLIMIT_AS      },
-        {"CORE",     RLIMIT_CORE    },
-        {"CPU",      RLIMIT_CPU     },
-        {"DATA",     RLIMIT_DATA    },
-        {"FSIZE",    RLIMIT_FSIZE   },
-        {"LOCKS",    RLIMIT_LOCKS   },
-        {"MEMLOCK",  RLIMIT_MEMLOCK },
-        {"MSGQUEUE", RLIMIT_MSGQUEUE},
-        {"NICE",     RLIMIT_NICE    },
-        {"NOFILE",   RLIMIT_NOFILE  },
-        {"NPROC",    RLIMIT_NPROC   },
-        {"RSS",      RLIMIT_RSS     },
-        {"RTPRIO",   RLIMIT_RTPRIO  },
-        {"RTTIME",   RLIMIT_RTTIME  },
+        {"AS",         RLIMIT_AS        },
+        {"CORE",       RLIMIT_CORE      },
+        {"CPU",        RLIMIT_CPU       },
+        {"DATA",       RLIMIT_DATA      },
+        {"FSIZE",      RLIMIT_FSIZE     },
+        {"LOCKS",      RLIMIT_LOCKS     },
+        {"MEMLOCK",    RLIMIT_MEMLOCK   },
+        {"MSGQUEUE",   RLIMIT_MSGQUEUE  },
+        {"NICE",       RLIMIT_NICE      },
+        {"NOFILE",     RLIMIT_NOFILE    },
+        {"NPROC",      RLIMIT_NPROC     },
+        {"RSS",        RLIMIT_RSS       },
+        {"RTPRIO",     RLIMIT_RTPRIO    },
+        {"RTTIME",     RLIMIT_RTTIME    },
         {"SIGPENDING", RLIMIT_SIGPENDING},
-        {"STACK",    RLIMIT_STACK   },
+        {"STACK",      RLIMIT_STACK     },
     };
     json_t *array = json_array();
     omap_foreach(e, spec->ulimits)
@@ -167,14 +167,13 @@ json_t *bundle_process(const struct bundle *bundle, char *const *argv, char *con
     for (size_t i = 0; i < bundle->user->group_count; i++)
         json_array_append_new(groups, json_integer(bundle->user->groups[i]));
     /* Inheritable and ambient sets stay empty (CVE-2022-24769 and its kin). */
-    return json_pack("{s:b, s:{s:I, s:I, s:o}, s:o, s:o, s:s, s:{s:o, s:o, s:o}, s:o, s:b, s:I}", //
-                     "terminal", tty, "user", "uid", (json_int_t)bundle->user->uid, "gid",
-                     (json_int_t)bundle->user->gid, "additionalGids", groups, "args", strings(argv), "env",
-                     make_env(bundle, env, tty), "cwd", str_is_empty(cwd) ? "/" : cwd, "capabilities",
-                     "bounding", caps_to_json(bundle->caps), "effective", caps_to_json(bundle->caps),
-                     "permitted", caps_to_json(bundle->caps), "rlimits", bundle_rlimits(spec),
-                     "noNewPrivileges", spec_no_new_privileges(spec), "oomScoreAdj",
-                     (json_int_t)oom_score(spec));
+    return json_pack(
+        "{s:b, s:{s:I, s:I, s:o}, s:o, s:o, s:s, s:{s:o, s:o, s:o}, s:o, s:b, s:I}", //
+        "terminal", tty, "user", "uid", (json_int_t)bundle->user->uid, "gid", (json_int_t)bundle->user->gid,
+        "additionalGids", groups, "args", strings(argv), "env", make_env(bundle, env, tty), "cwd",
+        str_is_empty(cwd) ? "/" : cwd, "capabilities", "bounding", caps_to_json(bundle->caps), "effective",
+        caps_to_json(bundle->caps), "permitted", caps_to_json(bundle->caps), "rlimits", bundle_rlimits(spec),
+        "noNewPrivileges", spec_no_new_privileges(spec), "oomScoreAdj", (json_int_t)oom_score(spec));
 }
 
 /* "container:<id>" as the path of that container's namespace. */
@@ -232,9 +231,9 @@ static int add_namespaces(const struct bundle *bundle, json_t *linux_part, struc
 /* A sysctl belongs to a namespace that the container has of its own, or it would change the host. */
 static bool sysctl_allowed(const struct container_spec *spec, const char *key)
 {
-    static const char *const ipc[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-                                      "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
-                                      "kernel.shm_rmid_forced"};
+    static const char *const ipc[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
+                                      "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
+                                      "kernel.shmmni", "kernel.shm_rmid_forced"};
     if (strstr(key, "..") || strchr(key, '/'))
         return false;
     if (str_starts(key, "net."))
@@ -334,11 +333,11 @@ int bundle_write(const struct bundle *bundle, struct error *err)
     const struct container_spec *spec = bundle->spec;
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     json_t *mounts = json_array(), *linux_part = json_object(), *annotations = json_object();
-    cleanup_json json_t *config = json_pack(
-        "{s:s, s:{s:s, s:b}, s:o, s:o, s:o, s:o}", "ociVersion", "1.0.2", "root", "path",
-        bundle->paths->merged, "readonly", spec->read_only, "mounts", mounts, "linux", linux_part,
-        "annotations", annotations, "process",
-        bundle_process(bundle, full_argv(tmp, spec), NULL, spec->cwd, spec->tty));
+    cleanup_json json_t *config =
+        json_pack("{s:s, s:{s:s, s:b}, s:o, s:o, s:o, s:o}", "ociVersion", "1.0.2", "root", "path",
+                  bundle->paths->merged, "readonly", spec->read_only, "mounts", mounts, "linux", linux_part,
+                  "annotations", annotations, "process",
+                  bundle_process(bundle, full_argv(tmp, spec), NULL, spec->cwd, spec->tty));
     if (!config)
         return error_set(err, EINVAL, "the container's command or environment is not valid UTF-8");
     if (!str_is_empty(spec->hostname) && !str_eq(spec->uts_mode, "host"))
@@ -351,5 +350,6 @@ int bundle_write(const struct bundle *bundle, struct error *err)
         r = add_linux(bundle, linux_part, err);
     if (r == 0)
         r = add_seccomp(bundle, annotations, err);
-    return r < 0 ? r : bundle_json_write(config, mem_printf(tmp, "%s/config.json", bundle->paths->bundle), err);
+    return r < 0 ? r
+                 : bundle_json_write(config, mem_printf(tmp, "%s/config.json", bundle->paths->bundle), err);
 }

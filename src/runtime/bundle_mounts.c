@@ -50,13 +50,14 @@ static void add_system(const struct bundle *bundle, json_t *mounts)
         const char *target, *type, *source;
         const char *options[7];
     } system[] = {
-        {"/proc",          "proc",   "proc",   {"nosuid", "noexec", "nodev"}                                    },
-        {"/dev",           "tmpfs",  "tmpfs",  {"nosuid", "strictatime", "mode=755", "size=65536k"}             },
-        {"/dev/pts",       "devpts", "devpts",
-         {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}                             },
-        {"/sys",           "sysfs",  "sysfs",  {"nosuid", "noexec", "nodev", "ro"}                              },
-        {"/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}                  },
-        {"/dev/mqueue",    "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}                                    },
+        {"/proc",          "proc",   "proc",   {"nosuid", "noexec", "nodev"}                       },
+        {"/dev",           "tmpfs",  "tmpfs",  {"nosuid", "strictatime", "mode=755", "size=65536k"}},
+        {"/dev/pts",
+         "devpts",                   "devpts",
+         {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}                },
+        {"/sys",           "sysfs",  "sysfs",  {"nosuid", "noexec", "nodev", "ro"}                 },
+        {"/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}     },
+        {"/dev/mqueue",    "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}                       },
     };
     for (size_t i = 0; i < ARRAY_SIZE(system); i++) {
         if (is_taken(spec, system[i].target))
@@ -105,7 +106,8 @@ static int add_etc_file(const struct bundle *bundle, json_t *mounts, const char 
                         struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    char *target = mem_printf(tmp, "/etc/%s", name), *path = mem_printf(tmp, "%s/%s", bundle->paths->dir, name);
+    char *target = mem_printf(tmp, "/etc/%s", name),
+         *path = mem_printf(tmp, "%s/%s", bundle->paths->dir, name);
     if (is_taken(bundle->spec, target))
         return 0;
     char *host = NULL;
@@ -177,8 +179,8 @@ static json_t *tmpfs_new(const struct mount_spec *m, const char *target)
     };
     json_t *mount = mount_new("tmpfs", "tmpfs", target);
     for (size_t i = 0; i < ARRAY_SIZE(opposites); i++)
-        json_add_strings(mount_options(mount), opposites[i][strv_contains(m->options, opposites[i][0]) ? 0 : 1],
-                         NULL);
+        json_add_strings(mount_options(mount),
+                         opposites[i][strv_contains(m->options, opposites[i][0]) ? 0 : 1], NULL);
     bool has_mode = false;
     for (char **o = m->options; o && *o; o++) {
         has_mode |= str_starts(*o, "mode=");
@@ -196,7 +198,8 @@ static int add_user_mount(const struct bundle *bundle, const struct mount_spec *
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     if (str_is_empty(m->target) || m->target[0] != '/')
-        return error_set(err, EINVAL, "mount target '%s' is not an absolute path", m->target ? m->target : "");
+        return error_set(err, EINVAL, "mount target '%s' is not an absolute path",
+                         m->target ? m->target : "");
     char *target = path_clean(tmp, m->target), *source = NULL;
     if (str_eq(target, "/"))
         return error_set(err, EINVAL, "'/' cannot be the target of a mount");

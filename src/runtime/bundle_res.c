@@ -101,8 +101,8 @@ static void add_node(const struct stat *st, const char *target, const char *acce
 static int add_tree(const char *source, const char *target, const char *access, int depth, json_t *devices,
                     json_t *rules, struct error *err)
 {
-    static const char *const skipped[] = {"pts", "shm", "fd", "mqueue", "console", "ptmx", "null", "zero",
-                                          "full", "tty", "random", "urandom", "core"};
+    static const char *const skipped[] = {"pts",  "shm",  "fd",  "mqueue", "console", "ptmx", "null",
+                                          "zero", "full", "tty", "random", "urandom", "core"};
     struct stat st;
     if ((depth ? lstat(source, &st) : stat(source, &st)) < 0)
         return depth ? 0 : error_errno(err, "device '%s'", source);
@@ -122,8 +122,8 @@ static int add_tree(const char *source, const char *target, const char *access, 
         for (size_t k = 0; !skip && depth == 0 && str_eq(target, "/dev") && k < ARRAY_SIZE(skipped); k++)
             skip = str_eq(names[i], skipped[k]);
         if (!skip)
-            r = add_tree(mem_printf(tmp, "%s/%s", source, names[i]), mem_printf(tmp, "%s/%s", target, names[i]),
-                         access, depth + 1, devices, rules, err);
+            r = add_tree(mem_printf(tmp, "%s/%s", source, names[i]),
+                         mem_printf(tmp, "%s/%s", target, names[i]), access, depth + 1, devices, rules, err);
     }
     return r;
 }
@@ -148,8 +148,8 @@ int bundle_resources(const struct bundle *bundle, json_t *linux_part, struct err
 {
     const struct container_spec *spec = bundle->spec;
     json_t *rules = json_array();
-    json_t *resources = json_pack("{s:o, s:o, s:o}", "memory", memory_part(spec), "cpu", cpu_part(spec),
-                                  "devices", rules);
+    json_t *resources =
+        json_pack("{s:o, s:o, s:o}", "memory", memory_part(spec), "cpu", cpu_part(spec), "devices", rules);
     json_object_set_new(linux_part, "resources", resources);
     json_array_append_new(rules, json_pack("{s:b, s:s}", "allow", spec->privileged ? 1 : 0, "access", "rwm"));
     if (spec->pids_limit > 0)

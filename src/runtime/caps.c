@@ -1,25 +1,59 @@
 #include "runtime/private.h"
 
+#include "sys/fd.h"
 #include <ctype.h>
 #include <fcntl.h>
-#include "sys/fd.h"
 
 /* In the order of linux/capability.h. */
 static const char *const names[] = {
-    "CHOWN",        "DAC_OVERRIDE", "DAC_READ_SEARCH",  "FOWNER",     "FSETID",        "KILL",
-    "SETGID",       "SETUID",       "SETPCAP",          "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST",
-    "NET_ADMIN",    "NET_RAW",      "IPC_LOCK",         "IPC_OWNER",  "SYS_MODULE",    "SYS_RAWIO",
-    "SYS_CHROOT",   "SYS_PTRACE",   "SYS_PACCT",        "SYS_ADMIN",  "SYS_BOOT",      "SYS_NICE",
-    "SYS_RESOURCE", "SYS_TIME",     "SYS_TTY_CONFIG",   "MKNOD",      "LEASE",         "AUDIT_WRITE",
-    "AUDIT_CONTROL", "SETFCAP",     "MAC_OVERRIDE",     "MAC_ADMIN",  "SYSLOG",        "WAKE_ALARM",
-    "BLOCK_SUSPEND", "AUDIT_READ",  "PERFMON",          "BPF",        "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
 };
 _Static_assert(ARRAY_SIZE(names) == 41, "one name for each capability of linux/capability.h");
 
 /* Docker's fourteen. */
 static const char *const default_names[] = {
-    "CHOWN",   "DAC_OVERRIDE", "FSETID",  "FOWNER",           "MKNOD",      "NET_RAW", "SETGID",
-    "SETUID",  "SETFCAP",      "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL",    "AUDIT_WRITE",
+    "CHOWN",  "DAC_OVERRIDE", "FSETID",  "FOWNER",           "MKNOD",      "NET_RAW", "SETGID",
+    "SETUID", "SETFCAP",      "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL",    "AUDIT_WRITE",
 };
 
 static int cap_find(const char *name)

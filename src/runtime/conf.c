@@ -18,7 +18,11 @@ int stop_signal_parse(const char *text, int *ret, struct error *err)
         const char *name;
         int number;
     } extra[] = {
-        {"CLD", SIGCHLD}, {"IOT", SIGABRT}, {"POLL", SIGIO}, {"RTMIN", 0}, {"RTMAX", 0},
+        {"CLD",   SIGCHLD},
+        {"IOT",   SIGABRT},
+        {"POLL",  SIGIO  },
+        {"RTMIN", 0      },
+        {"RTMAX", 0      },
     };
     int64_t number;
     if (str_to_i64(text, 1, 64, &number)) {
@@ -83,14 +87,14 @@ static int write_health(const struct bundle *bundle, char **conf, struct error *
     int r = bundle_json_write(process, mem_printf(tmp, "%s/health.json", bundle->paths->bundle), err);
     if (r < 0)
         return r;
-    *conf = mem_append_printf(*conf,
-                              "health=1\nhealth_interval=%lld\nhealth_timeout=%lld\nhealth_start_period=%lld\n"
-                              "health_start_interval=%lld\nhealth_retries=%lld\n",
-                              (long long)or_default(check->interval, 30 * second_ns),
-                              (long long)or_default(check->timeout, 30 * second_ns),
-                              (long long)or_default(check->start_period, 0),
-                              (long long)or_default(check->start_interval, 5 * second_ns),
-                              (long long)or_default(check->retries, 3));
+    *conf = mem_append_printf(
+        *conf,
+        "health=1\nhealth_interval=%lld\nhealth_timeout=%lld\nhealth_start_period=%lld\n"
+        "health_start_interval=%lld\nhealth_retries=%lld\n",
+        (long long)or_default(check->interval, 30 * second_ns),
+        (long long)or_default(check->timeout, 30 * second_ns), (long long)or_default(check->start_period, 0),
+        (long long)or_default(check->start_interval, 5 * second_ns),
+        (long long)or_default(check->retries, 3));
     return 0;
 }
 
@@ -107,8 +111,9 @@ int conf_write(const struct bundle *bundle, struct error *err)
             return error_wrap(err, "stop_signal");
     }
     if (!spawn_find(ociruntime_name(spec), runtime, sizeof(runtime)))
-        return error_hint((error_set(err, ENOENT, "the OCI runtime '%s' is not installed", ociruntime_name(spec)), err),
-                          "install the package crun, or name another runtime");
+        return error_hint(
+            (error_set(err, ENOENT, "the OCI runtime '%s' is not installed", ociruntime_name(spec)), err),
+            "install the package crun, or name another runtime");
     if (strchr(paths->dir, '\n') || strchr(paths->run, '\n') || strchr(runtime, '\n'))
         return error_set(err, EINVAL, "'%s': a line break in a path", paths->dir);
     const char *driver = str_is_empty(spec->log_driver) ? "json-file" : spec->log_driver;
@@ -122,10 +127,15 @@ int conf_write(const struct bundle *bundle, struct error *err)
         (int)spec->restart, (long long)spec->restart_max, spec->auto_remove, spec->pid_mode == NULL,
         stop_signal, (long long)(spec->stop_grace >= 0 ? spec->stop_grace : 10 * second_ns),
         !str_eq(driver, "none"),
-        (long long)(spec->log_max_size > 0 ? spec->log_max_size : local ? 20 << 20 : -1),
-        (long long)(spec->log_max_file > 0 ? spec->log_max_file : local ? 5 : 1));
+        (long long)(spec->log_max_size > 0 ? spec->log_max_size
+                    : local                ? 20 << 20
+                                           : -1),
+        (long long)(spec->log_max_file > 0 ? spec->log_max_file
+                    : local                ? 5
+                                           : 1));
     int r = write_health(bundle, &conf, err);
     if (r < 0)
         return r;
-    return fs_write_file(mem_printf(tmp, "%s/monitor.conf", paths->dir), conf, strlen(conf), 0600, false, err);
+    return fs_write_file(mem_printf(tmp, "%s/monitor.conf", paths->dir), conf, strlen(conf), 0600, false,
+                         err);
 }

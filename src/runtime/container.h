@@ -13,7 +13,7 @@
  */
 #include "base/error.h"
 #include "model/project.h"
-#include "runtime/status.h"
+#include "monitor/status.h"
 #include "sys/loop.h"
 
 #include <sys/types.h>

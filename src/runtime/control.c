@@ -27,13 +27,12 @@ static int connect_monitor(const struct runtime_dirs *dirs, const char *id, int 
         r = container_status_read(dirs, id, &status, err);
         if (r != 0)
             return r < 0 ? r : error_set(err, ENOENT, "no container '%s'", id);
-        if (status.state != STATE_RUNNING && status.state != STATE_PAUSED &&
-            status.state != STATE_RESTARTING)
+        if (status.state != STATE_RUNNING && status.state != STATE_PAUSED && status.state != STATE_RESTARTING)
             return NOT_RUNNING;
         r = container_adopt(dirs, id, err);
         if (attempt == 1 && r == 0)
-            return error_set(err, problem.code ? problem.code : EIO, "the monitor of '%s' does not answer: %s",
-                             id, problem.text);
+            return error_set(err, problem.code ? problem.code : EIO,
+                             "the monitor of '%s' does not answer: %s", id, problem.text);
     }
     return r;
 }

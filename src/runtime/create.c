@@ -42,8 +42,8 @@ int container_create(const struct runtime_dirs *dirs, const struct container_spe
         r = make_run_dir(dirs, &paths, err);
     static const char *const parts[] = {"upper", "work", "merged", "bundle", "log"};
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
-        r = fs_mkdir_p(mem_printf(tmp, "%s/%s", paths.dir, parts[i]),
-                       str_eq(parts[i], "upper") ? 0755 : 0700, err);
+        r = fs_mkdir_p(mem_printf(tmp, "%s/%s", paths.dir, parts[i]), str_eq(parts[i], "upper") ? 0755 : 0700,
+                       err);
     if (r < 0)
         return r;
     cleanup_json json_t *json = spec_to_json(spec);

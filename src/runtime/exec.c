@@ -42,8 +42,8 @@ static int write_process(const struct bundle *shared, const struct exec_options 
     cleanup_close int root = -1;
     int r = open_root(status, &root, err);
     if (r == 0)
-        r = user_resolve(root, str_is_empty(options->user) ? spec->user : options->user, spec->group_add, &user,
-                         err);
+        r = user_resolve(root, str_is_empty(options->user) ? spec->user : options->user, spec->group_add,
+                         &user, err);
     if (r == 0)
         r = caps_make(spec->cap_add, spec->cap_drop, spec->privileged || options->privileged, &bundle.caps,
                       err);
@@ -116,7 +116,7 @@ int container_exec(const struct runtime_dirs *dirs, const char *id, const struct
     struct spawn spawn = {
         .argv = argv,
         .std = {options->std[0], options->std[1], options->std[2]},
-        .fds = {{process_fd, SPEC_FD}, {log_fd, LOG_FD}},
+        .fds = {{process_fd, SPEC_FD},               {log_fd, LOG_FD}         },
         .fd_count = 2,
         .hide_cgroup2 = true,
     };

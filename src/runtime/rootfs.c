@@ -212,7 +212,7 @@ int rootfs_mkdir(int root_fd, const char *path, const struct user_ids *user, str
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *partial = path_clean(tmp, path);
     /* From the root down: each step is resolved anew inside the root, made when it is not there. */
-    for (char *slash = partial;; ) {
+    for (char *slash = partial;;) {
         char *end = strchr(slash + 1, '/');
         if (end)
             *end = '\0';
@@ -220,7 +220,8 @@ int rootfs_mkdir(int root_fd, const char *path, const struct user_ids *user, str
         struct error problem = ERROR_INIT;
         int r = fs_open_in_root(root_fd, partial, O_PATH | O_DIRECTORY, &fd, &problem);
         if (r < 0 && problem.code != ENOENT)
-            return error_set(err, problem.code, "directory '%s' in the container: %s", path, strerror(problem.code));
+            return error_set(err, problem.code, "directory '%s' in the container: %s", path,
+                             strerror(problem.code));
         if (r < 0) {
             cleanup_close int parent = -1;
             char *above = path_parent(tmp, partial);

@@ -77,12 +77,12 @@ static const struct {
     const char *names;
 } restricted[] = {
     {-1,                  "_sysctl add_key create_module get_kernel_syms io_uring_enter io_uring_register io_uring_setup "
-                          "kexec_file_load kexec_load keyctl migrate_pages move_pages nfsservctl pivot_root "
-                          "query_module request_key swapoff swapon sysfs uselib userfaultfd ustat vm86 vm86old"},
+         "kexec_file_load kexec_load keyctl migrate_pages move_pages nfsservctl pivot_root "
+         "query_module request_key swapoff swapon sysfs uselib userfaultfd ustat vm86 vm86old"          },
     {CAP_DAC_READ_SEARCH, "open_by_handle_at"                                                                   },
     {CAP_SYS_ADMIN,       "bpf clone3 fanotify_init fsconfig fsmount fsopen fspick listmount lookup_dcookie "
-                          "mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd "
-                          "setdomainname sethostname setns statmount syslog umount umount2 unshare"             },
+                    "mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd "
+                    "setdomainname sethostname setns statmount syslog umount umount2 unshare"},
     {CAP_SYS_BOOT,        "reboot"                                                                              },
     {CAP_SYS_CHROOT,      "chroot"                                                                              },
     {CAP_SYS_MODULE,      "delete_module init_module finit_module"                                              },
@@ -97,13 +97,20 @@ static const struct {
     {CAP_PERFMON,         "perf_event_open"                                                                     },
 };
 
-enum verdict { VERDICT_ENOSYS, VERDICT_EPERM, VERDICT_ALLOW, VERDICT_SOCKET, VERDICT_PERSONALITY, VERDICT_CLONE };
+enum verdict {
+    VERDICT_ENOSYS,
+    VERDICT_EPERM,
+    VERDICT_ALLOW,
+    VERDICT_SOCKET,
+    VERDICT_PERSONALITY,
+    VERDICT_CLONE
+};
 
 enum { NUMBER_MAX = 1024, PROGRAM_MAX = 4096, X32_BIT = 0x40000000 };
 
 /* New namespaces: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
-static const uint32_t clone_denied = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-                                     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+static const uint32_t clone_denied =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 static const uint32_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
 
 struct program {
@@ -289,8 +296,8 @@ char *seccomp_program(const void *owner, uint64_t caps)
 {
     struct program *program = mem_new(NULL, struct program);
     emit_program(program, caps);
-    char *text = to_base64(owner, (const unsigned char *)program->code,
-                           program->size * sizeof(program->code[0]));
+    char *text =
+        to_base64(owner, (const unsigned char *)program->code, program->size * sizeof(program->code[0]));
     talloc_free(program);
     return text;
 }

@@ -7,7 +7,7 @@
 enum kind {
     KIND_STR,
     KIND_STRV,
-    KIND_MAP,    /* omap of char * */
+    KIND_MAP, /* omap of char * */
     KIND_BOOL,
     KIND_I64,
     KIND_DOUBLE,
@@ -26,11 +26,11 @@ struct row {
 
 #define ROW(type, kind, name)                                                                                \
     {                                                                                                        \
-        #name, kind, offsetof(struct type, name), 0, 0, NULL                                                 \
+#name, kind, offsetof(struct type, name), 0, 0, NULL                                                 \
     }
 #define ROW_LIST(name, count, rows)                                                                          \
     {                                                                                                        \
-        #name, KIND_LIST, offsetof(struct container_spec, name), offsetof(struct container_spec, count),     \
+#name, KIND_LIST, offsetof(struct container_spec, name), offsetof(struct container_spec, count),     \
             sizeof(*((struct container_spec *)0)->name), rows                                                \
     }
 #define END                                                                                                  \
@@ -39,16 +39,20 @@ struct row {
     }
 
 static const struct row mount_rows[] = {
-    ROW(mount_spec, KIND_INT, type),       ROW(mount_spec, KIND_STR, source),
-    ROW(mount_spec, KIND_STR, target),     ROW(mount_spec, KIND_BOOL, read_only),
-    ROW(mount_spec, KIND_BOOL, copy_up),   ROW(mount_spec, KIND_STR, subpath),
+    ROW(mount_spec, KIND_INT, type),        ROW(mount_spec, KIND_STR, source),
+    ROW(mount_spec, KIND_STR, target),      ROW(mount_spec, KIND_BOOL, read_only),
+    ROW(mount_spec, KIND_BOOL, copy_up),    ROW(mount_spec, KIND_STR, subpath),
     ROW(mount_spec, KIND_STR, propagation), ROW(mount_spec, KIND_BOOL, create_host_path),
-    ROW(mount_spec, KIND_STRV, options),   END,
+    ROW(mount_spec, KIND_STRV, options),    END,
 };
 
 static const struct row file_rows[] = {
-    ROW(file_spec, KIND_STR, target), ROW(file_spec, KIND_STR, source), ROW(file_spec, KIND_STR, content),
-    ROW(file_spec, KIND_I64, uid),    ROW(file_spec, KIND_I64, gid),    ROW(file_spec, KIND_I64, mode),
+    ROW(file_spec, KIND_STR, target),
+    ROW(file_spec, KIND_STR, source),
+    ROW(file_spec, KIND_STR, content),
+    ROW(file_spec, KIND_I64, uid),
+    ROW(file_spec, KIND_I64, gid),
+    ROW(file_spec, KIND_I64, mode),
     END,
 };
 
@@ -108,8 +112,8 @@ static const struct row spec_rows[] = {
     SPEC(KIND_STRV, device_cgroup_rules),
     ROW_LIST(devices, device_count, device_rows),
     SPEC(KIND_MAP, sysctls),
-    {"ulimits", KIND_OBJECTS, offsetof(struct container_spec, ulimits), 0, sizeof(struct ulimit),
-     ulimit_rows},
+    {"ulimits",     KIND_OBJECTS, offsetof(struct container_spec, ulimits),     0, sizeof(struct ulimit),
+                         ulimit_rows},
     SPEC(KIND_I64, shm_size),
     SPEC(KIND_I64, mem_limit),
     SPEC(KIND_I64, mem_reservation),
@@ -130,8 +134,8 @@ static const struct row spec_rows[] = {
     SPEC(KIND_INT, restart),
     SPEC(KIND_I64, restart_max),
     SPEC(KIND_BOOL, auto_remove),
-    {"healthcheck", KIND_OBJECT, offsetof(struct container_spec, healthcheck), 0, sizeof(struct healthcheck),
-     health_rows},
+    {"healthcheck", KIND_OBJECT,  offsetof(struct container_spec, healthcheck), 0, sizeof(struct healthcheck),
+                         health_rows},
     SPEC(KIND_STR, log_driver),
     SPEC(KIND_I64, log_max_size),
     SPEC(KIND_I64, log_max_file),
@@ -153,7 +157,9 @@ static json_t *map_to_json(const struct omap *map, const struct row *rows)
     json_t *object = json_object();
     omap_foreach(e, map)
     {
-        json_t *value = rows ? rows_to_json(rows, e->value) : e->value ? json_string_nocheck(e->value) : json_null();
+        json_t *value = rows       ? rows_to_json(rows, e->value)
+                        : e->value ? json_string_nocheck(e->value)
+                                   : json_null();
         json_object_set_new(object, e->key, value);
     }
     return object;

@@ -85,7 +85,8 @@ static int make_bundle(struct start *start, struct error *err)
     if (r == 0)
         r = user_resolve(root, start->spec->user, start->spec->group_add, &user, err);
     if (r == 0)
-        r = caps_make(start->spec->cap_add, start->spec->cap_drop, start->spec->privileged, &bundle.caps, err);
+        r = caps_make(start->spec->cap_add, start->spec->cap_drop, start->spec->privileged, &bundle.caps,
+                      err);
     if (r == 0 && !str_is_empty(start->spec->cwd))
         r = rootfs_mkdir(root, start->spec->cwd, NULL, err);
     bundle.root_fd = root;
@@ -101,7 +102,6 @@ static int exec_monitor(const struct start *start, bool adopt, struct error *err
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *program = mem_printf(tmp, "%s/compote-monitor", start->dirs->libexec);
-    /* Descriptor numbers above those that the loop below may close. */
     int lock = fcntl(start->lock_fd, F_DUPFD, 3), report = fcntl(start->report_fd, F_DUPFD, 3);
     if (lock < 0 || report < 0)
         return error_errno(err, "descriptors of the monitor");
@@ -113,10 +113,13 @@ static int exec_monitor(const struct start *start, bool adopt, struct error *err
     for (int i = 0; i < 3; i++)
         if (null < 0 || dup2(null, i) < 0)
             return error_errno(err, "open '/dev/null'");
-    for (int i = 3; i < 1024; i++)
-        if (i != lock && i != report)
-            fcntl(i, F_SETFD, FD_CLOEXEC);
-    close_range(1024, ~0u, CLOSE_RANGE_CLOEXEC);
+    unsigned low = (unsigned)(lock < report ? lock : report),
+             high = (unsigned)(lock < report ? report : lock);
+    if (low > 3)
+        close_range(3, low - 1, CLOSE_RANGE_CLOEXEC);
+    if (high > low + 1)
+        close_range(low + 1, high - 1, CLOSE_RANGE_CLOEXEC);
+    close_range(high + 1, ~0u, CLOSE_RANGE_CLOEXEC);
     execve(program, argv, env);
     return error_errno(err, "start '%s'", program);
 }

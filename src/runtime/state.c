@@ -128,7 +128,8 @@ static void watch_monitor(struct container_watch *watch, const struct container_
     if (status->monitor_pid <= 0 || pidfd_open_process(status->monitor_pid, &watch->monitor_fd, NULL) < 0)
         return;
     if (!status_process_lives(status->monitor_pid, status->monitor_start) ||
-        loop_add(watch->loop, &watch->monitor, watch->monitor_fd, EPOLLIN, watch_monitor_gone, watch, NULL) < 0)
+        loop_add(watch->loop, &watch->monitor, watch->monitor_fd, EPOLLIN, watch_monitor_gone, watch, NULL) <
+            0)
         cleanup_close_fn(&watch->monitor_fd), watch->monitor_fd = -1;
 }
 

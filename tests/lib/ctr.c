@@ -141,7 +141,9 @@ static int cmd_status(const char *id, struct error *err)
 
 static int cmd_exec(const char *id, char **args, int *ret_status, struct error *err)
 {
-    struct exec_options options = {.std = {0, 1, 2}};
+    struct exec_options options = {
+        .std = {0, 1, 2}
+    };
     for (; *args && !str_eq(*args, "--"); args++) {
         if (str_eq(*args, "-t"))
             options.tty = true;

@@ -1,4 +1,4 @@
-#include "runtime/status.h"
+#include "monitor/status.h"
 
 #include "base/macro.h"
 #include "sys/fd.h"
@@ -19,7 +19,16 @@ static const char *const health_names[] = {
 };
 ENUM_NAMES(health_state, health_names, HEALTH__COUNT)
 
-enum field_kind { FIELD_STATE, FIELD_HEALTH, FIELD_PID, FIELD_U64, FIELD_I64, FIELD_INT, FIELD_BOOL, FIELD_TEXT };
+enum field_kind {
+    FIELD_STATE,
+    FIELD_HEALTH,
+    FIELD_PID,
+    FIELD_U64,
+    FIELD_I64,
+    FIELD_INT,
+    FIELD_BOOL,
+    FIELD_TEXT
+};
 
 /* One row drives writing and reading of one line. */
 static const struct field {
@@ -29,12 +38,12 @@ static const struct field {
 } fields[] = {
 #define ROW(kind, name)                                                                                      \
     {                                                                                                        \
-        #name, kind, offsetof(struct container_status, name)                                                 \
+#name, kind, offsetof(struct container_status, name)                                                 \
     }
-    ROW(FIELD_STATE, state),      ROW(FIELD_HEALTH, health),     ROW(FIELD_PID, pid),
-    ROW(FIELD_U64, pid_start),    ROW(FIELD_PID, monitor_pid),   ROW(FIELD_U64, monitor_start),
-    ROW(FIELD_INT, exit_code),    ROW(FIELD_BOOL, oom_killed),   ROW(FIELD_INT, restart_count),
-    ROW(FIELD_I64, created),      ROW(FIELD_I64, started),       ROW(FIELD_I64, finished),
+    ROW(FIELD_STATE, state),   ROW(FIELD_HEALTH, health),   ROW(FIELD_PID, pid),
+    ROW(FIELD_U64, pid_start), ROW(FIELD_PID, monitor_pid), ROW(FIELD_U64, monitor_start),
+    ROW(FIELD_INT, exit_code), ROW(FIELD_BOOL, oom_killed), ROW(FIELD_INT, restart_count),
+    ROW(FIELD_I64, created),   ROW(FIELD_I64, started),     ROW(FIELD_I64, finished),
     ROW(FIELD_TEXT, error),
 #undef ROW
 };

@@ -2,7 +2,7 @@
 /*
  * The state of one container as its monitor tells it to everybody else: a small text file, one "key=value"
  * in each line, replaced atomically at every change. Written by compote-monitor and by the start that
- * precedes it, read by runtime/. Needs libc only.
+ * precedes it, read by src/runtime. Needs libc only.
  */
 #include "base/enumtab.h"
 
