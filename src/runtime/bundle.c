@@ -176,19 +176,16 @@ json_t *bundle_process(const struct bundle *bundle, char *const *argv, char *con
         "noNewPrivileges", spec_no_new_privileges(spec), "oomScoreAdj", (json_int_t)oom_score(spec));
 }
 
-/* "container:<id>" as the path of that container's namespace. */
-static int joined_namespace(const struct bundle *bundle, const char *mode, const char *kind, char *path,
-                            size_t size, struct error *err)
+int joined_container(const struct runtime_dirs *dirs, const char *mode, struct container_status *ret,
+                     struct error *err)
 {
     const char *id = str_after(mode, "container:");
-    struct container_status status;
-    int r = container_status_read(bundle->dirs, id, &status, err);
+    int r = container_status_read(dirs, id, ret, err);
     if (r < 0)
         return r;
-    if (r == CONTAINER_ABSENT || status.pid <= 0)
-        return error_set(err, ESRCH, "container '%s', whose %s namespace is to be joined, is not running", id,
-                         kind);
-    snprintf(path, size, "/proc/%d/ns/%s", (int)status.pid, kind);
+    if (r == CONTAINER_ABSENT || ret->pid <= 0)
+        return error_set(err, ESRCH, "container '%.12s', whose namespace is to be joined, is not running",
+                         id);
     return 0;
 }
 
@@ -199,9 +196,11 @@ static int add_namespace(const struct bundle *bundle, json_t *list, const char *
     if (str_eq(mode, "host"))
         return 0;
     if (mode && str_starts(mode, "container:")) {
-        int r = joined_namespace(bundle, mode, kind, path, sizeof(path), err);
+        struct container_status status;
+        int r = joined_container(bundle->dirs, mode, &status, err);
         if (r < 0)
             return r;
+        snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)status.pid, kind);
         json_array_append_new(list, json_pack("{s:s, s:s}", "type", type, "path", path));
         return 0;
     }

@@ -74,31 +74,24 @@ static void add_system(const struct bundle *bundle, json_t *mounts)
     }
 }
 
-static int add_shm(const struct bundle *bundle, json_t *mounts, struct error *err)
+static void add_shm(const struct bundle *bundle, json_t *mounts)
 {
     const struct container_spec *spec = bundle->spec;
     if (is_taken(spec, "/dev/shm") || str_eq(spec->ipc_mode, "none"))
-        return 0;
+        return;
     if (str_eq(spec->ipc_mode, "host")) {
         json_array_append_new(mounts, mount_bind_new("/dev/shm", "/dev/shm", false));
-        return 0;
+        return;
     }
-    const char *other = spec->ipc_mode ? str_after(spec->ipc_mode, "container:") : NULL;
+    if (spec->ipc_mode && str_starts(spec->ipc_mode, "container:")) {
+        json_array_append_new(mounts, mount_bind_new(bundle->paths->shm, "/dev/shm", false));
+        return;
+    }
     char text[64];
-    if (other) {
-        struct container_status status;
-        int r = container_status_read(bundle->dirs, other, &status, err);
-        if (r < 0)
-            return r;
-        snprintf(text, sizeof(text), "/proc/%d/root/dev/shm", (int)status.pid);
-        json_array_append_new(mounts, mount_bind_new(text, "/dev/shm", false));
-        return 0;
-    }
     json_t *mount = mount_new("tmpfs", "shm", "/dev/shm");
     snprintf(text, sizeof(text), "size=%lld", (long long)(spec->shm_size > 0 ? spec->shm_size : SHM_DEFAULT));
     json_add_strings(mount_options(mount), "nosuid", "noexec", "nodev", "mode=1777", text, NULL);
     json_array_append_new(mounts, mount);
-    return 0;
 }
 
 /* Writes one of the small files that the container sees in /etc. NULL content: as the host's. */
@@ -286,9 +279,8 @@ int bundle_mounts(const struct bundle *bundle, json_t *mounts, struct error *err
 {
     const struct container_spec *spec = bundle->spec;
     add_system(bundle, mounts);
-    int r = add_shm(bundle, mounts, err);
-    if (r == 0)
-        r = add_etc(bundle, mounts, err);
+    add_shm(bundle, mounts);
+    int r = add_etc(bundle, mounts, err);
     if (r == 0 && spec->init) {
         char *init = mem_printf(NULL, "%s/compote-init", bundle->dirs->libexec);
         json_array_append_new(mounts, mount_bind_new(init, "/dev/init", true));

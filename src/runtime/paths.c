@@ -18,6 +18,7 @@ int paths_make(const void *owner, const struct runtime_dirs *dirs, const char *i
     };
     p.merged = mem_printf(owner, "%s/merged", p.dir);
     p.bundle = mem_printf(owner, "%s/bundle", p.dir);
+    p.shm = mem_printf(owner, "%s/shm", p.bundle);
     p.record = mem_printf(owner, "%s/status", p.dir);
     p.status = mem_printf(owner, "%s/status", p.run);
     p.runtime = mem_printf(owner, "%s/runtime", p.run);

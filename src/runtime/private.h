@@ -13,6 +13,7 @@ struct container_paths {
     char *run;     /* <run>/containers/<id> */
     char *merged;  /* where the overlay is mounted */
     char *bundle;  /* config.json, health.json, secrets */
+    char *shm;     /* in bundle: where the /dev/shm of a joined IPC namespace is mounted */
     char *status;  /* in run */
     char *record;  /* in dir: the last status, which survives a reboot */
     char *runtime; /* state directory of the OCI runtime */
@@ -68,8 +69,8 @@ char *seccomp_program(const void *owner, uint64_t caps);
 int rootfs_enter_namespace(struct error *err);
 int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *paths,
                  const struct container_spec *spec, struct error *err);
-/* Takes the overlay over from a running container, for a monitor that adopts it. */
-int rootfs_mount_from(const struct container_paths *paths, int pidfd, struct error *err);
+/* Clones what is mounted at `path` in the mount namespace of a container and mounts it at `target` here. */
+int rootfs_take_mount(int pidfd, const char *path, const char *target, struct error *err);
 
 /* Opens the merged root and refuses one where /dev, /proc or /sys is not a real directory. */
 int rootfs_open_checked(const struct container_paths *paths, int *ret_fd, struct error *err);
@@ -96,6 +97,10 @@ int bundle_mounts(const struct bundle *bundle, json_t *mounts, struct error *err
 int bundle_resources(const struct bundle *bundle, json_t *linux_part, struct error *err); /* bundle_res.c */
 int bundle_devices(const struct bundle *bundle, json_t *linux_part, json_t *rules, struct error *err);
 json_t *bundle_rlimits(const struct container_spec *spec);
+
+/* "container:<id>" of a mode, as the running process of that container. */
+int joined_container(const struct runtime_dirs *dirs, const char *mode, struct container_status *ret,
+                     struct error *err);
 
 /* "bind", "ro", ... appended to an array. */
 void json_add_strings(json_t *array, ...) __attribute__((sentinel));

@@ -161,7 +161,7 @@ int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *
     return mount_overlay(paths, options, err);
 }
 
-int rootfs_mount_from(const struct container_paths *paths, int pidfd, struct error *err)
+int rootfs_take_mount(int pidfd, const char *path, const char *target, struct error *err)
 {
     cleanup_close int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     if (own < 0)
@@ -171,15 +171,16 @@ int rootfs_mount_from(const struct container_paths *paths, int pidfd, struct err
     prctl(PR_SET_DUMPABLE, 0);
     if (setns(pidfd, CLONE_NEWNS) < 0)
         return error_errno(err, "enter the container's mount namespace");
-    cleanup_close int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    cleanup_close int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path,
+                                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
     int saved = errno;
     if (setns(own, CLONE_NEWNS) < 0)
         return error_errno(err, "return from the container's mount namespace");
     errno = saved;
     if (tree < 0)
-        return error_errno(err, "take over the container's file system");
-    if (syscall(SYS_move_mount, tree, "", AT_FDCWD, paths->merged, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        return error_errno(err, "mount the container's file system");
+        return error_errno(err, "take over the mount at '%s' of the container", path);
+    if (syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return error_errno(err, "mount '%s'", target);
     return 0;
 }
 

@@ -149,6 +149,24 @@ static int clear_leftovers(const struct start *start, struct error *err)
     return r;
 }
 
+/* With the IPC namespace of another container goes its /dev/shm. */
+static int join_shm(const struct start *start, struct error *err)
+{
+    const char *mode = start->spec->ipc_mode;
+    struct container_status status;
+    cleanup_close int pidfd = -1;
+    if (!mode || !str_starts(mode, "container:"))
+        return 0;
+    int r = joined_container(start->dirs, mode, &status, err);
+    if (r == 0)
+        r = pidfd_open_process(status.pid, &pidfd, err);
+    if (r == 0 && !status_process_lives(status.pid, status.pid_start))
+        r = error_set(err, ESRCH, "'%s' ended", mode);
+    if (r == 0)
+        r = fs_mkdir_p(start->paths.shm, 0700, err);
+    return r < 0 ? r : rootfs_take_mount(pidfd, "/dev/shm", start->paths.shm, err);
+}
+
 /* All of the child's work; returns with an error, or START_UP. */
 static int start_child(struct start *start, bool adopt_only, int (*prepare)(void *data, struct error *err),
                        void *data, struct error *err)
@@ -165,7 +183,9 @@ static int start_child(struct start *start, bool adopt_only, int (*prepare)(void
     if (pidfd >= 0) {
         r = rootfs_enter_namespace(err);
         if (r == 0)
-            r = rootfs_mount_from(&start->paths, pidfd, err);
+            r = rootfs_take_mount(pidfd, "/", start->paths.merged, err);
+        if (r == 0)
+            r = join_shm(start, err);
         return r < 0 ? r : exec_monitor(start, true, err);
     }
     if (adopt_only)
@@ -177,6 +197,8 @@ static int start_child(struct start *start, bool adopt_only, int (*prepare)(void
         r = rootfs_enter_namespace(err);
     if (r == 0)
         r = rootfs_mount(start->dirs, &start->paths, start->spec, err);
+    if (r == 0)
+        r = join_shm(start, err);
     if (r == 0)
         r = make_bundle(start, err);
     return r < 0 ? r : exec_monitor(start, false, err);

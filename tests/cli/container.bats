@@ -247,7 +247,7 @@ load ../lib/ctr
 }
 
 @test "secrets are files with owner and mode" {
-    run -0 run_to_end 0000000001 '{"files":[{"target":"/run/secrets/a","content":"hush","uid":-1,"gid":-1,"mode":-1},{"target":"/b","content":"","uid":1000,"gid":1001,"mode":256}]}' sh -c 'cat /run/secrets/a; stat -c " %a %u:%g" /run/secrets/a /b; echo x >/b'
+    run -1 run_to_end 0000000001 '{"files":[{"target":"/run/secrets/a","content":"hush","uid":-1,"gid":-1,"mode":-1},{"target":"/b","content":"","uid":1000,"gid":1001,"mode":256}]}' sh -c 'cat /run/secrets/a; stat -c " %a %u:%g" /run/secrets/a /b; echo x >/b'
     [ "${lines[0]}" = "hush 444 0:0" ]
     [ "${lines[1]}" = " 400 1000:1001" ]
 }

@@ -129,8 +129,8 @@ static void tell_calls(void)
 
 int main(void)
 {
-    static const char *const keys[] = {"CapInh",  "CapPrm",     "CapEff", "CapBnd", "CapAmb",
-                                       "Seccomp:", "NoNewPrivs", NULL};
+    static const char *const keys[] = {"CapInh", "CapPrm",   "CapEff",     "CapBnd",
+                                       "CapAmb", "Seccomp:", "NoNewPrivs", NULL};
     setvbuf(stdout, NULL, _IOLBF, 0);
     tell_descriptors();
     tell_lines("", "/proc/self/status", keys);
