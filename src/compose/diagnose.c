@@ -41,6 +41,7 @@ void loader_report_init(struct loader *l)
     l->report.problem = report_problem;
     l->pass.report = &l->report;
     l->pass.arena = l->arena;
+    l->pass.told = omap_new(l->arena);
 }
 
 void loader_problem(struct loader *l, const struct node *at, const char *path, bool is_error, const char *hint,

@@ -1,6 +1,6 @@
 /*
- * The whole pipeline: find -> read -> name -> layer on layer -> check -> select -> normalize -> consistency ->
- * env files -> prune -> bind. Each step reports all it finds; the first step that found an error is the last.
+ * The whole pipeline: find -> read -> name -> layer on layer -> check -> normalize -> profiles -> consistency ->
+ * selection -> env files -> prune -> bind. Each step reports all it finds; the first step that found an error is the last.
  */
 #include "compose/load.h"
 
@@ -81,11 +81,15 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
     if (layer_all(l, documents, &tree) < 0 || check_tree(l, tree) < 0)
         return loader_status(l);
     schema_put(l->arena, &object_project, tree, "name", node_string(l->arena, l->name, NULL));
+    loader_fill(l, tree);
     if (!l->options->no_normalize)
         loader_normalize(l, tree);
-    loader_select(l, tree, ret_disabled);
+    struct node *rest = *ret_disabled = node_new(l->arena, NODE_MAP, NULL);
+    loader_activate(l, tree, rest);
     if (!l->options->no_consistency && loader_status(l) == 0)
-        loader_consistency(l, tree, *ret_disabled);
+        loader_consistency(l, tree, rest);
+    if (loader_status(l) == 0)
+        loader_select(l, tree, rest);
     if (!l->options->no_env_resolution && loader_status(l) == 0)
         loader_env_files(l, tree_services(tree));
     loader_prune(l, tree);

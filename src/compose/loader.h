@@ -71,14 +71,14 @@ void loader_extend(struct loader *loader, const struct scope *scope, struct node
 
 /* envfile.c, normalize.c, consistency.c, select.c: passes over the merged tree. */
 void loader_env_files(struct loader *loader, struct node *services);
+void loader_fill(struct loader *loader, struct node *tree); /* what is done even without normalising */
 void loader_normalize(struct loader *loader, struct node *tree);
 void loader_consistency(struct loader *loader, const struct node *tree, const struct node *disabled);
-/* Moves services that are not active or not selected to *ret_disabled. */
-void loader_select(struct loader *loader, struct node *tree, struct node **ret_disabled);
+/* Moves services whose profiles are not active, then those that are not selected, to `rest`. */
+void loader_activate(struct loader *loader, struct node *tree, struct node *rest);
+void loader_select(struct loader *loader, struct node *tree, struct node *rest);
 /* Drops networks, volumes, configs and secrets that no service uses. */
 void loader_prune(struct loader *loader, struct node *tree);
-/* Names of the services that `service` needs to be there, with links and namespaces: depends_on after
- * loader_normalize. */
 
 static inline struct node *tree_services(const struct node *tree)
 {

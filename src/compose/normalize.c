@@ -11,8 +11,6 @@ static void name_resources(struct loader *l, struct node *tree, const char *sect
                            const struct schema_object *object)
 {
     node_foreach_entry (e, node_get(tree, section)) {
-        if (e->value->kind != NODE_MAP)
-            e->value = node_new(l->arena, NODE_MAP, e->value);
         if (node_get(e->value, "name"))
             continue;
         const char *name =
@@ -107,13 +105,26 @@ static void normalize_service(struct loader *l, struct node *tree, struct node *
     if (str_eq(node_get_text(service, "pull_policy"), "if_not_present"))
         schema_put(l->arena, &object_service, service, "pull_policy",
                    node_string(l->arena, "missing", node_get(service, "pull_policy")));
-    hosts_sort(node_get(service, "extra_hosts"));
-    hosts_sort(node_get(node_get(service, "build"), "extra_hosts"));
+    struct node *scale = node_get(service, "scale"), *deploy = node_get(service, "deploy");
+    if (scale && node_is(deploy, NODE_MAP) && !node_get(deploy, "replicas"))
+        schema_put(l->arena, &object_deploy, deploy, "replicas", scale);
     normalize_build(l, service);
     imply_dependencies(l, service);
 }
 
-/* Values of configs and secrets that come from the environment are looked up when they are bound. */
+void loader_fill(struct loader *l, struct node *tree)
+{
+    static const char *const sections[] = {"networks", "volumes", "configs", "secrets"};
+    for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+        node_foreach_entry (e, node_get(tree, sections[i]))
+            if (e->value->kind != NODE_MAP)
+                e->value = node_new(l->arena, NODE_MAP, e->value);
+    node_foreach_entry (e, tree_services(tree)) {
+        hosts_sort(node_get(e->value, "extra_hosts"));
+        hosts_sort(node_get(node_get(e->value, "build"), "extra_hosts"));
+    }
+}
+
 void loader_normalize(struct loader *l, struct node *tree)
 {
     node_foreach_entry (e, tree_services(tree))

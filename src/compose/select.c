@@ -71,24 +71,42 @@ static char **wanted_services(struct loader *l, const struct node *services)
     return wanted;
 }
 
-void loader_select(struct loader *l, struct node *tree, struct node **ret_disabled)
+/* Keeps the services that `keep` says yes to and moves the others to `rest`. */
+static void sort_out(struct loader *l, struct node *tree, struct node *rest,
+                     bool (*keep)(const struct node_entry *service, const void *data), const void *data)
+{
+    struct node *services = tree_services(tree), *kept = node_new(l->arena, NODE_MAP, services);
+    node_foreach_entry (e, services)
+        *node_set(l->arena, keep(e, data) ? kept : rest, e->key, e->value) = *e;
+    schema_put(l->arena, &object_project, tree, "services", kept);
+}
+
+static bool has_active_profile(const struct node_entry *service, const void *active)
+{
+    return is_active(service->value, active);
+}
+
+static bool is_chosen(const struct node_entry *service, const void *chosen)
+{
+    return omap_has(chosen, service->key);
+}
+
+void loader_activate(struct loader *l, struct node *tree, struct node *rest)
+{
+    const struct node *services = tree_services(tree);
+    sort_out(l, tree, rest, has_active_profile, active_profiles(l, services, wanted_services(l, services)));
+}
+
+void loader_select(struct loader *l, struct node *tree, struct node *rest)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct node *services = tree_services(tree);
-    struct node *enabled = node_new(l->arena, NODE_MAP, services), *rest = node_new(l->arena, NODE_MAP, NULL);
-    char **wanted = wanted_services(l, services);
-    char **active = active_profiles(l, services, wanted);
     struct omap *chosen = omap_new(tmp);
-    for (char **w = wanted; w && *w; w++)
+    const struct node *services = tree_services(tree);
+    if (!l->options->services)
+        return;
+    for (char **w = wanted_services(l, services); w && *w; w++)
         choose(l, services, *w, chosen);
-    node_foreach_entry (e, services) {
-        bool here = is_active(e->value, active) && (!l->options->services || omap_has(chosen, e->key));
-        struct node_entry *entry = node_set(l->arena, here ? enabled : rest, e->key, e->value);
-        entry->line = e->line;
-        entry->col = e->col;
-    }
-    schema_put(l->arena, &object_project, tree, "services", enabled);
-    *ret_disabled = rest;
+    sort_out(l, tree, rest, is_chosen, chosen);
 }
 
 static void use(struct omap *used, const char *name)

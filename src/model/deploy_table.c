@@ -199,7 +199,7 @@ static const struct schema_field build_fields[] = {
     ROW(type_bool, "no_cache"),
     ROW(type_contexts, "additional_contexts"),
     ROW(type_bool, "pull"),
-    ROW(type_hosts, "extra_hosts"),
+    ROW(type_hosts, "extra_hosts", ONCE),
     ROW(type_string, "isolation"),
     ROW(type_string, "network"),
     ROW(type_string, "target"),

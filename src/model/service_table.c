@@ -260,7 +260,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_scalar_list, "expose", ONCE, AT_STRINGS(expose), .flags = FIELD_WHOLE),
     ROW(type_object, "extends", .object = &object_extends, .flags = FIELD_HIDDEN | FIELD_NO_HASH),
     ROW(type_strings, "external_links", DISTINCT, AT_STRINGS(external_links)),
-    ROW(type_hosts, "extra_hosts"),
+    ROW(type_hosts, "extra_hosts", ONCE),
     ROW(type_scalar_list, "group_add", AT_STRINGS(group_add)),
     ROW(type_objects, "gpus", .object = &object_device_request, .flags = FIELD_ALONE, MISSING),
     ROW(type_string, "hostname", AT_STRING(hostname)),

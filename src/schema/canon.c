@@ -1,6 +1,7 @@
 /* The canonical form of objects, and the types that hold objects. */
 #include "schema/types.h"
 
+#include "base/omap.h"
 #include "base/str.h"
 
 /* Steps from one word to the other: the classic table, one row at a time; words beyond 64 bytes never match. */
@@ -47,8 +48,15 @@ static void unknown_key(struct schema_pass *pass, const struct schema_object *ob
 
 static void missing_support(struct schema_pass *pass, const struct schema_field *field, const struct node *at)
 {
-    if (field->support == SUPPORT_MISSING)
-        schema_warn(pass, at, "is not acted on yet");
+    if (field->support != SUPPORT_MISSING)
+        return;
+    char row[32];
+    snprintf(row, sizeof(row), "%p", (const void *)field);
+    if (pass->told && omap_has(pass->told, row))
+        return;
+    if (pass->told)
+        omap_set(pass->told, row, pass->told);
+    schema_warn(pass, at, "is not acted on yet");
 }
 
 struct node *schema_canon_field(struct schema_pass *pass, const struct schema_field *field, struct node *in)

@@ -6,6 +6,15 @@
 #include "base/str.h"
 #include "schema/schema.h"
 
+/* A map with rows is an object, whose entries stand in the order of the table. */
+static bool is_object(const struct node *map)
+{
+    node_foreach_entry (e, map)
+        if (e->row)
+            return true;
+    return false;
+}
+
 static struct node *merge_maps(struct arena *arena, struct node *base, struct node *over)
 {
     node_foreach_entry (e, over) {
@@ -24,6 +33,8 @@ static struct node *merge_maps(struct arena *arena, struct node *base, struct no
         entry->line = e->line;
         entry->col = e->col;
     }
+    if (is_object(base))
+        schema_order(base);
     return base;
 }
 
@@ -60,19 +71,14 @@ struct node *schema_merge(struct arena *arena, const struct schema_field *field,
     }
     if (over->kind != NODE_MAP)
         return over;
-    merge_maps(arena, base, over);
-    if (field && field->object)
-        schema_order(base);
-    return base;
+    return merge_maps(arena, base, over);
 }
 
 struct node *schema_merge_objects(struct arena *arena, const struct schema_object *object, struct node *base,
                                   struct node *over)
 {
     struct schema_field field = {.object = object};
-    struct node *merged = schema_merge(arena, &field, base, over);
-    schema_order(merged);
-    return merged;
+    return schema_merge(arena, &field, base, over);
 }
 
 void schema_settle(struct node *tree)

@@ -18,6 +18,7 @@
 
 #include <stddef.h>
 
+struct omap;
 struct schema_object;
 struct schema_field;
 struct schema_pass;
@@ -120,6 +121,7 @@ struct schema_pass {
     const char *base_dir; /* relative paths are made absolute from here; NULL: they stay */
     const char *home;     /* for ~ */
     bool lenient;         /* values with variables in them are left as they are */
+    struct omap *told;    /* rows that are not acted on and were warned of */
 };
 
 void schema_error(struct schema_pass *pass, const struct node *at, const char *hint, const char *fmt, ...)
