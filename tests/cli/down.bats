@@ -16,7 +16,7 @@ YML
 
 volumes()
 {
-    find "$COMPOTE_ROOT/data/volumes" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l
+    find "$COMPOTE_ROOT/volumes" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l
 }
 
 @test "down removes containers and networks and keeps named volumes" {
@@ -56,7 +56,7 @@ volumes()
     run -0 compote images --quiet
     [ -n "$output" ]
     compote down --rmi all
-    [ -z "$(find "$COMPOTE_ROOT"/data/layers -mindepth 1 -maxdepth 1)" ]
+    [ -z "$(find "$COMPOTE_ROOT"/layers -mindepth 1 -maxdepth 1)" ]
 }
 
 @test "down stops what ignores SIGTERM after the grace period, with SIGKILL" {

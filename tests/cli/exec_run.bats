@@ -86,7 +86,7 @@ with_input()
     compote run -T web true
     run -0 compote ps --all --orphans=false
     compote down -t 1
-    [ -z "$(find "$COMPOTE_ROOT/data/containers" -mindepth 1 -maxdepth 1)" ]
+    [ -z "$(find "$COMPOTE_ROOT/containers" -mindepth 1 -maxdepth 1)" ]
 }
 
 @test "run takes environment, folder, user, entrypoint and volumes from its flags" {

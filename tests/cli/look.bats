@@ -115,7 +115,7 @@ services:
 YML
     run compote config
     failed
-    has compose.yml:4 80:x
+    has compose.yml:4 "'x'"
     compose_file <<'YML'
 services:
   web: {image: busybox, imagine: 1}
@@ -123,7 +123,7 @@ YML
     run compote config
     failed
     has compose.yml:2 imagine
-    # The next tests of this root need no valid file.
+    # What runs can be ended without a valid file.
     rm compose.yml
     compote -p project down -t 1
 }

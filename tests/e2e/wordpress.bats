@@ -11,10 +11,9 @@ prepare_file()
 
 prepare()
 {
-    mkdir -p "$COMPOTE_ROOT/data"
     local part
     for part in blobs layers images.json; do
-        [ ! -e "$LAB/seed/data/$part" ] || cp -al "$LAB/seed/data/$part" "$COMPOTE_ROOT/data/"
+        cp -al "$LAB/seed/$part" "$COMPOTE_ROOT/"
     done
     cp -r "$top/examples/wordpress/." .
 }

@@ -121,19 +121,24 @@ compote()
 stop_everything()
 {
     local name
-    cd / || return 1 # the file of a failed test may be broken
+    # Networks without containers are in no list; and the file of a failed test may be broken.
+    compote down --volumes --remove-orphans --timeout 1 >/dev/null 2>&1 || true
+    cd / || return 1
     compote ls --all --quiet 2>/dev/null | while read -r name; do
         compote --project-name "$name" down --volumes --remove-orphans --timeout 1 >/dev/null 2>&1 || true
     done
 }
 
-# Processes that belong to the root: compote's own have its path among their arguments, those in containers are in its
-# cgroups. (Mounts say nothing: a namespace that belongs to somebody else may have received copies of the root's.)
+# Processes that belong to the root: compote's own have its path among their arguments or in their environment, those in
+# containers are in its cgroups. (Mounts say nothing: a namespace that belongs to somebody else may have received copies of the root's.)
 processes_of_root()
 {
-    local pid
+    local pid file
     {
         grep -lsF "$COMPOTE_ROOT/" /proc/[0-9]*/cmdline || true
+        for file in $(grep -lszxF "COMPOTE_ROOT=$COMPOTE_ROOT" /proc/[0-9]*/environ || true); do
+            if grep -qs '^compote' "${file%/*}/comm"; then echo "$file"; fi
+        done
         grep -lsF "/compote_$COMPOTE_ID" /proc/[0-9]*/cgroup || true
     } | cut -d/ -f3 | sort -u | while read -r pid; do
         echo "process $pid $({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null)"
