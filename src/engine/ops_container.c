@@ -60,7 +60,9 @@ int container_unpublish(struct engine *engine, const struct container_record *re
 {
     if (record->netns_owner || !record->endpoint_count)
         return 0;
-    int r = record->port_count ? ports_remove(&engine->network, record->ports, record->port_count, err) : 0;
+    /* A record that was left half-made may have no address yet; then nothing was published. */
+    bool published = record->port_count && record->ports[0].address[0];
+    int r = published ? ports_remove(&engine->network, record->ports, record->port_count, err) : 0;
     return r < 0 ? r : netd_withdraw(&engine->network, record->project, record->id, err);
 }
 
@@ -296,7 +298,9 @@ int op_container_remove(struct operation *op, struct error *err)
 {
     struct engine *engine = op->plan->engine;
     const struct container_record *record = op->container->record;
-    int r = container_unpublish(engine, record, err);
+    int r = state_container_unready(engine->state, record->id, err);
+    if (r >= 0)
+        r = container_unpublish(engine, record, err);
     if (r >= 0)
         r = container_remove(&engine->dirs, record->id, err);
     if (r >= 0 && record->netns && !record->netns_owner)

@@ -163,6 +163,8 @@ int op_network_remove(struct operation *op, struct error *err)
 
 /* ---- volumes ---- */
 
+#define TRASH_PREFIX ".removed-" /* no volume's name begins with a dot */
+
 int volume_make(struct engine *engine, const struct volume_record *volume, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -178,12 +180,35 @@ int volume_make(struct engine *engine, const struct volume_record *volume, struc
     return r < 0 ? error_wrap(err, "volume %s", volume->name) : 0;
 }
 
+/* Volumes on their way out, this one's and what killed commands left. */
+static int empty_trash(struct engine *engine, const char *top, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char **names;
+    int r = fs_list(tmp, top, &names, err);
+    for (char **n = names; r == 0 && n && *n; n++)
+        if (str_starts(*n, TRASH_PREFIX))
+            r = fs_remove_tree(mem_printf(tmp, "%s/%s", top, *n), err);
+    if (r == 0)
+        rmdir(mem_printf(tmp, "%s/volumes", engine->root)); /* when it was the last */
+    return r;
+}
+
+/*
+ * The volume leaves its name first, then its record goes, then the data: a volume that can be found is always
+ * whole, even when the removal is killed half-way.
+ */
 int volume_delete(struct engine *engine, const char *name, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    int r = fs_remove_tree(mem_printf(tmp, "%s/volumes/%s", engine->root, name), err);
+    char *top = mem_printf(tmp, "%s/volumes", engine->root);
+    char *from = mem_printf(tmp, "%s/%s", top, name),
+         *to = mem_printf(tmp, "%s/" TRASH_PREFIX "%.16s", top, engine_new_id(tmp));
+    int r = rename(from, to) < 0 && errno != ENOENT ? error_errno(err, "rename '%s'", from) : 0;
     if (r == 0)
         r = state_volume_remove(engine->state, name, err);
+    if (r == 0)
+        r = empty_trash(engine, top, err);
     return r < 0 ? error_wrap(err, "volume %s", name) : 0;
 }
 

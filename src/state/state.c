@@ -13,7 +13,7 @@ struct state {
 static const char *const migrations[][8] = {
     {
      "CREATE TABLE projects (name TEXT PRIMARY KEY, working_dir TEXT, config_files TEXT, "
-     "environment_files TEXT)", "CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, project TEXT NOT NULL,"
+        "environment_files TEXT)", "CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, project TEXT NOT NULL,"
         " service TEXT NOT NULL, number INTEGER, oneoff INTEGER, ready INTEGER, stopped INTEGER, config_hash "
         "TEXT,"
         " image TEXT, image_id TEXT, created INTEGER, detail TEXT)", "CREATE INDEX containers_by_project ON containers (project, service, number)",
@@ -23,7 +23,7 @@ static const char *const migrations[][8] = {
         " last_address TEXT)", "CREATE TABLE leases (network TEXT NOT NULL, address TEXT NOT NULL, container TEXT NOT NULL,"
         " PRIMARY KEY (network, address))", "CREATE INDEX leases_by_container ON leases (container)",
      "CREATE TABLE volumes (name TEXT PRIMARY KEY, project TEXT NOT NULL, key TEXT, driver TEXT, service "
-     "TEXT,"
+        "TEXT,"
         " number INTEGER, target TEXT, config_hash TEXT)", },
 };
 
@@ -204,6 +204,11 @@ int state_containers(const void *owner, struct state *state, const char *project
     *ret = (struct container_record **)rows.items;
     *ret_count = rows.count;
     return r;
+}
+
+int state_container_unready(struct state *state, const char *id, struct error *err)
+{
+    return db_run(state->db, err, "UPDATE containers SET ready=0 WHERE id=?", "s", id);
 }
 
 int state_container_set_stopped(struct state *state, const char *id, bool stopped, struct error *err)

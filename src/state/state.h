@@ -98,6 +98,8 @@ int state_container_remove(struct state *state, const char *id, struct error *er
 /* `project` NULL: all; sorted by project, service, one-offs last, number. */
 int state_containers(const void *owner, struct state *state, const char *project,
                      struct container_record ***ret, size_t *ret_count, struct error *err);
+/* Before a removal begins: what is half gone counts as half-made. */
+int state_container_unready(struct state *state, const char *id, struct error *err);
 int state_container_set_stopped(struct state *state, const char *id, bool stopped, struct error *err);
 
 int state_network_put(struct state *state, const struct network_record *network, struct error *err);
