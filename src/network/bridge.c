@@ -65,8 +65,10 @@ static int set_up_bridge(struct rtnl *rtnl, const struct network_spec *spec, con
     /* Set even when it is right by chance: a bridge whose MTU was never set follows its ports'. */
     if ((r = link_set_mtu(rtnl, link.index, mtu, err)) < 0)
         return r;
-    if ((r = bridge_sysctl(spec, "disable_ipv6", spec->subnet6 ? "0" : "1", err)) < 0 ||
-        (r = bridge_sysctl(spec, "accept_ra", "0", err)) < 0)
+    /* Without duplicate detection its link-local address can be used from the first packet on. */
+    if ((r = bridge_sysctl(spec, "accept_dad", "0", err)) < 0 ||
+        (r = bridge_sysctl(spec, "accept_ra", "0", err)) < 0 ||
+        (r = bridge_sysctl(spec, "disable_ipv6", spec->subnet6 ? "0" : "1", err)) < 0)
         return r;
     for (size_t i = 0; i < count; i++)
         if ((r = link_add_address(rtnl, link.index, &addresses[i], err)) < 0)
@@ -123,6 +125,16 @@ static char *set_membership(char *commands, const char *table, const char *set, 
     return commands;
 }
 
+static char *set_own_subnet(char *commands, const char *table, const char *set, const char *subnet,
+                            const char *bridge, bool is_member)
+{
+    if (!subnet)
+        return commands;
+    char element[PREFIX_TEXT + IFNAMSIZ + 8];
+    snprintf(element, sizeof(element), "%s . \"%s\"", subnet, bridge);
+    return set_membership(commands, table, set, element, is_member);
+}
+
 /* The rules' elements of a network, all of them or none. */
 static int change_rules(const struct network_context *context, const struct network_spec *spec, bool present,
                         struct error *err)
@@ -138,6 +150,8 @@ static int change_rules(const struct network_context *context, const struct netw
     bool masquerade = spec->masquerade && !spec->internal;
     commands = set_membership(commands, context->table, "bridges", name, present);
     commands = set_membership(commands, context->table, "pairs", pair, present);
+    commands = set_own_subnet(commands, context->table, "own4", spec->subnet, spec->bridge, present);
+    commands = set_own_subnet(commands, context->table, "own6", spec->subnet6, spec->bridge, present);
     commands = set_membership(commands, context->table, "internal", name, present && spec->internal);
     commands = set_membership(commands, context->table, "isolated", name, present && spec->isolate);
     commands = set_membership(commands, context->table, "hidden", name, present && masquerade);

@@ -88,7 +88,8 @@ static int enter_new_namespace(const char *path, int *ret_fd, struct error *err)
 static int prepare_namespace(bool ipv6, struct rtnl *inner, struct error *err)
 {
     static const char *const off[] = {"ipv6/conf/all/accept_ra", "ipv6/conf/default/accept_ra",
-                                      "ipv6/conf/all/accept_redirects", "ipv6/conf/default/accept_redirects"};
+                                      "ipv6/conf/all/accept_redirects", "ipv6/conf/default/accept_dad",
+                                      "ipv6/conf/default/accept_redirects"};
     int r = rtnl_open(inner, err);
     for (size_t i = 0; i < ARRAY_SIZE(off) && r >= 0; i++)
         r = sysctl_set(off[i], "0", err);

@@ -14,12 +14,12 @@
  *            someone switched route_localnet on.
  * ports      Destination NAT. Loopback destinations are left alone: compote-netd listens there, because the
  *            kernel would need route_localnet for it, which opens all of 127.0.0.0/8 to neighbours.
- * postrouting  Outwards, containers of `hidden` bridges go by this machine's address. `pairs` holds every
- * bridge paired with itself: traffic that leaves by the bridge it came from and was redirected is a container
- * talking to a published port of its own network; without masquerading the answer would take the short way
- *            and not be recognised.
- * forward    Our chain only decides about our bridges and lets everything else pass. Between bridges only
- *            published ports; to a bridge from outside only published ports (a redirected connection, not
+ * postrouting  Outwards, containers of `hidden` bridges go by this machine's address. A redirected connection
+ * that leaves by the bridge of the subnet it comes from (`own`) is a container talking to a published port of
+ * its own network: without masquerading the answer would take the short way and not be recognised. By address
+ * and not by interface: with br_netfilter there is no input interface here. forward    `pairs` holds every
+ * bridge paired with itself. Our chain only decides about our bridges and lets everything else pass. Between
+ * bridges only published ports; to a bridge from outside only published ports (a redirected connection, not
  *            merely the right port number: an outside host that routes to the container's address directly
  *            gets nowhere); nothing into or out of an internal network.
  */
@@ -27,6 +27,8 @@ static const char skeleton[] =
     "add table inet @T\n"
     "add set inet @T bridges { type ifname; }\n"
     "add set inet @T pairs { type ifname . ifname; }\n"
+    "add set inet @T own4 { type ipv4_addr . ifname; flags interval; }\n"
+    "add set inet @T own6 { type ipv6_addr . ifname; flags interval; }\n"
     "add set inet @T internal { type ifname; }\n"
     "add set inet @T isolated { type ifname; }\n"
     "add set inet @T hidden { type ifname; }\n"
@@ -56,7 +58,8 @@ static const char skeleton[] =
     "add rule inet @T ports dnat ip6 to meta l4proto . th dport map @any6\n"
     "add rule inet @T prerouting fib daddr type local jump ports\n"
     "add rule inet @T output fib daddr type local jump ports\n"
-    "add rule inet @T postrouting iifname . oifname @pairs ct status dnat masquerade\n"
+    "add rule inet @T postrouting ct status dnat ip saddr . oifname @own4 masquerade\n"
+    "add rule inet @T postrouting ct status dnat ip6 saddr . oifname @own6 masquerade\n"
     "add rule inet @T postrouting iifname @hidden oifname != @bridges masquerade\n"
     "add rule inet @T forward iifname . oifname @pairs accept\n"
     "add rule inet @T forward iifname @internal drop\n"

@@ -10,6 +10,10 @@
 #include "network/record.h"
 #include "sys/fd.h"
 
+#include <arpa/inet.h>
+#include <ldns/ldns.h>
+#include <poll.h>
+
 struct call {
     struct network_context context;
     char **argv; /* after the command */
@@ -189,6 +193,100 @@ static int do_netd_stop(const struct call *call, struct error *err)
     return netd_stop(&call->context, call->argv[0], err);
 }
 
+static int open_listener(int type, uint64_t port)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    int on = 1, off = 0, fd = socket(AF_INET6, type | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    return bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 ? -1 : fd;
+}
+
+/* "TEXT ADDRESS" to whoever called, IPv4 in its own form */
+static size_t make_greeting(const char *text, const struct sockaddr_in6 *client, char greeting[256])
+{
+    char address[INET6_ADDRSTRLEN];
+    const char *plain = inet_ntop(AF_INET6, &client->sin6_addr, address, sizeof(address));
+    const char *four = plain ? str_after(plain, "::ffff:") : NULL;
+    int n = snprintf(greeting, 256, "%s %s\n", text, four ? four : plain);
+    return n > 0 && n < 256 ? (size_t)n : 0;
+}
+
+/* PORT TEXT: answers every TCP connection and every datagram, both families, until it is killed */
+static int do_serve(const struct call *call, struct error *err)
+{
+    uint64_t port = 0;
+    str_to_u64(call->argv[0], 1, 65535, &port);
+    int tcp = open_listener(SOCK_STREAM, port), udp = open_listener(SOCK_DGRAM, port);
+    if (tcp < 0 || udp < 0 || listen(tcp, 16) < 0)
+        return error_errno(err, "listen on port %s", call->argv[0]);
+    struct pollfd fds[2] = {
+        {.fd = tcp, .events = POLLIN},
+        {.fd = udp, .events = POLLIN}
+    };
+    while (poll(fds, 2, -1) >= 0) {
+        struct sockaddr_in6 client;
+        socklen_t size = sizeof(client);
+        char text[2048];
+        if (fds[0].revents) {
+            cleanup_close int fd = accept4(tcp, (struct sockaddr *)&client, &size, SOCK_CLOEXEC);
+            size_t n = make_greeting(call->argv[1], &client, text);
+            if (fd >= 0 && send(fd, text, n, MSG_NOSIGNAL) < 0)
+                perror("send");
+        }
+        if (fds[1].revents && recvfrom(udp, text, sizeof(text), 0, (struct sockaddr *)&client, &size) >= 0) {
+            size_t n = make_greeting(call->argv[1], &client, text);
+            if (sendto(udp, text, n, 0, (struct sockaddr *)&client, size) < 0)
+                perror("sendto");
+        }
+    }
+    return error_errno(err, "poll");
+}
+
+static char *list_answers(const void *owner, const ldns_pkt *packet)
+{
+    char **found = NULL;
+    ldns_rr_list *answers = ldns_pkt_answer(packet);
+    for (size_t i = 0; i < ldns_rr_list_rr_count(answers); i++) {
+        char *text = ldns_rdf2str(ldns_rr_rdf(ldns_rr_list_rr(answers, i), 0));
+        found = strv_add(owner, found, text);
+        free(text);
+    }
+    if (!found)
+        return mem_strdup(owner, "");
+    strv_sort(found);
+    return mem_printf(owner, " %s", strv_join(owner, found, " "));
+}
+
+/* QUESTION TYPE [tcp]: asks 127.0.0.11, prints the code and the answers */
+static int do_ask(const struct call *call, struct error *err)
+{
+    ldns_resolver *resolver = ldns_resolver_new();
+    ldns_rdf *server = ldns_rdf_new_frm_str(LDNS_RDF_TYPE_A, "127.0.0.11");
+    ldns_resolver_push_nameserver(resolver, server);
+    ldns_resolver_set_usevc(resolver, has_flag(call, "tcp"));
+    ldns_resolver_set_recursive(resolver, true);
+    ldns_resolver_set_retry(resolver, 1);
+    ldns_resolver_set_timeout(resolver, (struct timeval){.tv_sec = 15});
+    ldns_rdf *name = ldns_dname_new_frm_str(call->argv[0]);
+    ldns_pkt *packet = NULL;
+    ldns_status status = ldns_resolver_send(&packet, resolver, name, ldns_get_rr_type_by_name(call->argv[1]),
+                                            LDNS_RR_CLASS_IN, LDNS_RD);
+    int r = 0;
+    if (status != LDNS_STATUS_OK) {
+        r = error_set(err, EIO, "%s", ldns_get_errorstr_by_id(status));
+    } else {
+        char *code = ldns_pkt_rcode2str(ldns_pkt_get_rcode(packet));
+        printf("%s%s\n", code, list_answers(call->tmp, packet));
+        free(code);
+    }
+    ldns_pkt_free(packet);
+    ldns_rdf_deep_free(name);
+    ldns_rdf_deep_free(server);
+    ldns_resolver_deep_free(resolver);
+    return r;
+}
+
 static const struct command {
     const char *name;
     int (*run)(const struct call *call, struct error *err);
@@ -207,6 +305,8 @@ static const struct command {
     {"netd-withdraw",  do_netd_withdraw,  2},
     {"netd-ensure",    do_netd_ensure,    1},
     {"netd-stop",      do_netd_stop,      1},
+    {"serve",          do_serve,          2},
+    {"ask",            do_ask,            2},
     {"choose-subnet",  do_choose_subnet,  0},
 };
 
