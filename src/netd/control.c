@@ -119,6 +119,7 @@ static int handle(struct publisher *publisher, char *text, int *fds, size_t fd_c
         return say(publisher, "ok\n", err);
     }
     if (str_eq(text, "stop\n")) {
+        store_drop_all(publisher->netd); /* before the answer: then ports are free and namespaces can go */
         loop_stop(&publisher->netd->loop);
         return say(publisher, "ok\n", err);
     }

@@ -91,6 +91,7 @@ bool store_has_socket(const struct netd *netd, const char *name);
 int store_put(struct netd *netd, struct stored_record *stored, char *const *names, int *fds,
               struct error *err);
 void store_drop(struct netd *netd, const char *container);
+void store_drop_all(struct netd *netd);
 /* The container's side of a published port, taking turns; NULL when there is none. */
 const struct port_map *store_next_target(struct netd *netd, struct endpoint_socket *socket);
 

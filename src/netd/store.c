@@ -143,6 +143,13 @@ void store_drop(struct netd *netd, const char *container)
     close_unneeded(netd);
 }
 
+void store_drop_all(struct netd *netd)
+{
+    talloc_free(netd->records);
+    netd->records = omap_new(netd);
+    close_unneeded(netd);
+}
+
 const struct port_map *store_next_target(struct netd *netd, struct endpoint_socket *socket)
 {
     const struct port_map *targets[64];

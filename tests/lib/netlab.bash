@@ -69,6 +69,8 @@ setup()
     outside ip link set uplink up
     outside ip route add 10.89.0.0/16 via 198.51.100.1
     outside ip route add fd00:89::/32 via fd00:51::1
+    eventually is_up in_lab
+    eventually is_up outside
     echo 'nameserver 198.51.100.2' >"$LAB/resolv.conf"
     in_lab mount --bind "$LAB/resolv.conf" /etc/resolv.conf
     snapshot >"$LAB/before"
@@ -89,6 +91,11 @@ teardown()
     kill "$LAB_PID" "$OUTSIDE_PID"
     rm -rf "$LAB"
     return $status
+}
+
+is_up()
+{
+    "$1" ip -br link show uplink | grep -q ' UP '
 }
 
 # Everything in the lab that the library makes, one a line. Dying interfaces of removed namespaces take a moment.
