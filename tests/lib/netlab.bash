@@ -199,17 +199,17 @@ is_listening()
     [ "$("$@" cat /proc/net/{tcp,tcp6,udp,udp6} | grep -cE "$hex 0[A7]")" -ge 2 ]
 }
 
-# tcp/udp ADDRESS PORT, after in_lab, outside or inside NAME: what comes back.
+# tcp/udp ADDRESS PORT, after in_lab, outside or inside NAME: what comes back. PATIENCE is for the connection.
 tcp()
 {
     [[ $1 == *:* ]] && set -- "[$1]" "$2"
-    socat -t2 -T2 - "TCP:$1:$2,connect-timeout=0.4" </dev/null 2>/dev/null
+    socat -t2 -T2 - "TCP:$1:$2,connect-timeout=${PATIENCE:-3}" </dev/null 2>/dev/null
 }
 
 udp()
 {
-    [[ $1 == *:* ]] && set -- "[$1]" "$2"
-    echo hello | socat -t1 -T1 - "UDP:$1:$2" 2>/dev/null
+    local line
+    exec 4<>"/dev/udp/$1/$2" && echo hello >&4 && read -r -t 3 -u 4 line && echo "$line"
 }
 
 export -f tcp udp
@@ -238,7 +238,7 @@ is_cut_off()
     local where=()
     while [ "$1" != -- ]; do where+=("$1"); shift; done
     local got
-    got=$("${where[@]}" bash -c 'tcp "$@"' tcp "$2" "$3") || true
+    got=$(PATIENCE=0.4 "${where[@]}" bash -c 'tcp "$@"' tcp "$2" "$3") || true
     [ -z "$got" ] || { echo "${where[*]} -> $2 $3: got through: '$got'"; return 1; }
 }
 
