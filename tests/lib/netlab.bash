@@ -208,8 +208,7 @@ tcp()
 
 udp()
 {
-    local line
-    exec 4<>"/dev/udp/$1/$2" && echo hello >&4 && read -r -t 3 -u 4 line && echo "$line"
+    exec 4<>"/dev/udp/$1/$2" && echo hello >&4 && timeout 3 head -n 1 <&4
 }
 
 export -f tcp udp
