@@ -80,12 +80,12 @@ with_input()
     failed 9
 }
 
-@test "run --rm leaves nothing; without it the container stays, and down removes it" {
+@test "run --rm leaves nothing; without it the container stays until down --remove-orphans" {
     compote run --rm -T web true
     [ "$(compote ps --all --quiet | wc -l)" = 1 ]
     compote run -T web true
-    run -0 compote ps --all --orphans=false
-    compote down -t 1
+    [ "$(compote ps --all --quiet | wc -l)" = 2 ]
+    compote down -t 1 --remove-orphans
     [ -z "$(find "$COMPOTE_ROOT/containers" -mindepth 1 -maxdepth 1)" ]
 }
 
