@@ -19,6 +19,7 @@ static const struct row {
         key, offsetof(struct conf, name), 0                                                                  \
     }
     TEXT(id),
+    TEXT(command),
     TEXT(dir),
     TEXT(run),
     TEXT(cgroup),

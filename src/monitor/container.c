@@ -77,6 +77,8 @@ int container_run(struct monitor *m, struct error *err)
     unlinkat(m->run_dir_fd, "pid", 0);
     unlinkat(m->run_dir_fd, "runtime.log", 0);
 
+    m->exec_failure = 0;
+    m->has_output = false;
     int std[3] = {-1, -1, -1};
     int r = stdio_open(m, std, &m->console_fd, err);
     if (r == 0) {
@@ -99,29 +101,21 @@ int container_run(struct monitor *m, struct error *err)
     return r;
 }
 
-/* What Docker's clients expect for a command that is not there or cannot be run. */
-static int failure_code(const char *text)
-{
-    if (strstr(text, "not found in $PATH") || strstr(text, "No such file or directory"))
-        return EXIT_NOT_FOUND;
-    if (strstr(text, "ermission denied") || strstr(text, "not permitted") || strstr(text, "Exec format") ||
-        strstr(text, "Is a directory"))
-        return EXIT_NOT_EXECUTABLE;
-    return EXIT_TOOL;
-}
-
 static void start_failed(struct monitor *m, const char *text)
 {
-    int code = failure_code(text);
+    char message[sizeof(m->status.error)];
+    int exec_failure = status_exec_failure(text), code = exec_failure ? exec_failure : EXIT_TOOL;
+    snprintf(message, sizeof(message), "%s%s%s%.360s", exec_failure ? "command '" : "",
+             exec_failure ? m->conf.command : "", exec_failure ? "': " : "", text);
     stdio_close(m);
     runtime_call(m, "delete", "--force", NULL, NULL);
     m->status.pid = 0;
     m->status.exit_code = code;
     m->status.state = m->has_run ? STATE_EXITED : STATE_CREATED;
     m->status.finished = m->has_run ? wall_ns() : 0;
-    snprintf(m->status.error, sizeof(m->status.error), "%s", text);
+    memcpy(m->status.error, message, sizeof(message));
     record_status(m);
-    record_report(m, code == EXIT_NOT_FOUND ? ENOENT : code == EXIT_NOT_EXECUTABLE ? EACCES : EIO, text);
+    record_report(m, code == EXIT_NOT_FOUND ? ENOENT : code == EXIT_NOT_EXECUTABLE ? EACCES : EIO, message);
     finish(m);
 }
 
@@ -244,7 +238,7 @@ static void process_ended(struct monitor *m, int exit_code)
     health_stop(m);
     stdio_drain(m);
     m->status.oom_killed = oom_happened(m);
-    m->status.exit_code = exit_code;
+    m->status.exit_code = exit_code == 1 && m->exec_failure ? m->exec_failure : exit_code;
     m->status.finished = wall_ns();
     m->status.pid = 0;
     m->status.pid_start = 0;

@@ -30,6 +30,7 @@ enum policy { POLICY_NO, POLICY_ALWAYS, POLICY_ON_FAILURE, POLICY_UNLESS_STOPPED
 
 struct conf {
     char id[128];
+    char command[128]; /* argv[0], for messages */
     char dir[PATH_MAX], run[PATH_MAX], cgroup[PATH_MAX], runtime[PATH_MAX];
     int64_t tty, stdin_open, auto_remove, private_pids;
     int64_t restart, restart_max;
@@ -94,6 +95,8 @@ struct monitor {
     int console_fd;
     int pidfd;                   /* of the container's first process */
     int64_t started_at, backoff; /* monotonic ns */
+    bool has_output;             /* of this run */
+    int exec_failure;            /* its first output was the runtime's message that exec failed: 126 or 127 */
 
     struct loop_source out[STREAM__COUNT]; /* out[0] is the terminal when there is one */
     int out_fd[STREAM__COUNT];

@@ -193,3 +193,15 @@ bool status_process_lives(pid_t pid, uint64_t start)
     const char *end = strrchr(text, ')');
     return end && end[1] == ' ' && end[2] != 'Z' && end[2] != 'X';
 }
+
+int status_exec_failure(const char *message)
+{
+    if (!strstr(message, "exec"))
+        return 0;
+    if (strstr(message, "not found in $PATH") || strstr(message, "o such file or directory"))
+        return 127;
+    if (strstr(message, "ermission denied") || strstr(message, "not permitted") ||
+        strstr(message, "Exec format") || strstr(message, "exec format") || strstr(message, "s a directory"))
+        return 126;
+    return 0;
+}

@@ -47,3 +47,9 @@ bool status_parse(char *text, struct container_status *ret);
 
 /* True when a process with this pid and start time exists and is not a zombie. */
 bool status_process_lives(pid_t pid, uint64_t start);
+
+/*
+ * The exit code for a runtime's message about a command that it could not run: 127 when the message says that
+ * the command was not found, 126 that it cannot be executed, 0 when it is about something else.
+ */
+int status_exec_failure(const char *message);

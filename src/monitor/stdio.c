@@ -116,11 +116,25 @@ int stdio_terminal(struct monitor *m, int console_fd, struct error *err)
     return fd_set_nonblocking(master, err);
 }
 
+/* The last step of a start, exec, happens when the runtime has reported success already. */
+static void note_exec_failure(struct monitor *m, const char *data, size_t size)
+{
+    static const char prefix[] = "exec container process";
+    char text[256];
+    m->has_output = true;
+    if (size < sizeof(prefix) || memcmp(data, prefix, sizeof(prefix) - 1) != 0)
+        return;
+    snprintf(text, sizeof(text), "%.*s", (int)(size < 200 ? size : 200), data);
+    m->exec_failure = status_exec_failure(text);
+}
+
 static int read_output(struct monitor *m, int s)
 {
     ssize_t n = read(m->out_fd[s], m->chunk, PROTO_DATA_MAX);
     if (n <= 0)
         return n < 0 && errno == EINTR ? 1 : 0;
+    if (!m->has_output)
+        note_exec_failure(m, m->chunk, (size_t)n);
     logfile_write(&m->log, (enum stream)s, m->chunk, (size_t)n);
     clients_output(m, (enum stream)s, m->chunk, (size_t)n);
     return 1;

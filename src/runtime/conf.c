@@ -118,12 +118,17 @@ int conf_write(const struct bundle *bundle, struct error *err)
         return error_set(err, EINVAL, "'%s': a line break in a path", paths->dir);
     const char *driver = str_is_empty(spec->log_driver) ? "json-file" : spec->log_driver;
     bool local = str_eq(driver, "local");
+    char *command = mem_strndup(tmp, spec->argv[0], 100);
+    for (char *p = command; *p; p++)
+        if ((unsigned char)*p < ' ')
+            *p = '?';
     char *conf = mem_printf(
         tmp,
-        "id=%s\ndir=%s\nrun=%s\ncgroup=%s\nruntime=%s\ntty=%d\nstdin=%d\nrestart=%d\nrestart_max=%lld\n"
+        "id=%s\ncommand=%s\ndir=%s\nrun=%s\ncgroup=%s\nruntime=%s\ntty=%d\nstdin=%d\nrestart=%d\nrestart_max="
+        "%lld\n"
         "auto_remove=%d\nprivate_pids=%d\nstop_signal=%d\nstop_grace=%lld\nlog=%d\nlog_max_size=%lld\n"
         "log_max_file=%lld\n",
-        spec->id, paths->dir, paths->run, paths->cgroup, runtime, spec->tty, spec->stdin_open,
+        spec->id, command, paths->dir, paths->run, paths->cgroup, runtime, spec->tty, spec->stdin_open,
         (int)spec->restart, (long long)spec->restart_max, spec->auto_remove, spec->pid_mode == NULL,
         stop_signal, (long long)(spec->stop_grace >= 0 ? spec->stop_grace : 10 * second_ns),
         !str_eq(driver, "none"),

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-enum { SPEC_FD = 100, LOG_FD = 101, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127, EXIT_RUNTIME = 125 };
+enum { SPEC_FD = 100, LOG_FD = 101 };
 
 static int memory_file(const char *name, int *ret_fd, struct error *err)
 {
@@ -69,12 +69,10 @@ static int map_status(int log_fd, int status, int *ret_status, struct error *err
         return 0;
     text[n] = '\0';
     text[strcspn(text, "\n")] = '\0';
-    if (strstr(text, "not found in $PATH") || strstr(text, "No such file or directory"))
-        *ret_status = EXIT_NOT_FOUND;
-    else if (strstr(text, "Permission denied") || strstr(text, "ermission") || strstr(text, "Exec format"))
-        *ret_status = EXIT_NOT_EXECUTABLE;
-    else
+    int failure = status_exec_failure(text);
+    if (!failure)
         return error_set(err, EIO, "%s", text);
+    *ret_status = failure;
     return 0;
 }
 

@@ -12,6 +12,17 @@ load ../lib/ctr
     create 0000000004 '{}' /etc/passwd
     run -1 ctr start 0000000004
     [ "$(field 0000000004 exit_code)" = 126 ]
+    [[ $output == *"command '/etc/passwd'"* ]]
+    printf '#!/no/interpreter\n' >"$layer/bin/script"
+    printf 'garbage' >"$layer/bin/garbage"
+    chmod 755 "$layer/bin/script" "$layer/bin/garbage"
+    run -127 run_to_end 0000000005 '{}' /bin/script
+    run -126 run_to_end 0000000006 '{}' /bin/garbage
+    run -1 run_to_end 0000000007 '{}' sh -c 'echo words >&2; echo exec container process x: Exec format error >&2; exit 1'
+    # Trouble that has nothing to do with the command is not its fault.
+    create 0000000008 '{"mounts":[{"type":0,"source":"/no/such/source","target":"/x"}]}' true
+    run -1 ctr start 0000000008
+    [ "$(field 0000000008 exit_code)" = -1 ]
 }
 
 @test "a process killed from outside has 137" {
