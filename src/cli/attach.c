@@ -29,7 +29,7 @@ int attachment_new(struct session *session, const struct attach_options *options
         .timestamps = options->timestamps,
         .color = !options->no_color && app_color(session->app, session->app->config.out_tty),
         .out = stdout,
-        .err = stderr,
+        .err = options->one_stream ? stdout : stderr,
     };
     attachment->printer = log_printer_new(attachment, &printer);
     int r = options->follow ? log_watch_new(attachment, engine_loop(session->engine), &attachment->watch, err)

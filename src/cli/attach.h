@@ -11,6 +11,7 @@ struct attachment;
 struct attach_options {
     bool no_color, no_prefix, timestamps;
     bool follow;
+    bool one_stream;            /* standard error's lines go to standard output too, as `logs` has it */
     int64_t tail, since, until; /* as in log_options */
 };
 

@@ -28,11 +28,9 @@ LATER(commit, "commit", "Create a new image from a service container's changes")
 LATER(cp, "cp", "Copy files/folders between a service container and the local filesystem");
 LATER(events, "events", "Receive real time events from containers");
 LATER(export, "export", "Export a service container's filesystem as a tar archive");
-LATER(pause, "pause", "Pause services");
 LATER(publish, "publish", "Publish compose application");
 LATER(push, "push", "Push service images");
 LATER(stats, "stats", "Display a live stream of container(s) resource usage statistics");
-LATER(unpause, "unpause", "Unpause services");
 LATER(volumes, "volumes", "List volumes");
 LATER(watch, "watch",
       "Watch build context for service and rebuild/refresh containers when files are updated");

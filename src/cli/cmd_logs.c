@@ -37,6 +37,7 @@ static int parse_options(const struct logs_options *options, char *const *args, 
                                    .no_prefix = options->no_prefix,
                                    .timestamps = options->timestamps,
                                    .follow = options->follow,
+                                   .one_stream = true,
                                    .tail = -1};
     if (options->index && strv_len(args) != 1)
         return error_set(err, EINVAL, "--index requires one service to be selected");

@@ -1,7 +1,7 @@
 #include "cli/commands.h"
 
 #include "cli/envflag.h"
-#include "cli/session.h"
+#include "cli/runflags.h"
 #include "cli/upflags.h"
 
 #include "base/str.h"
@@ -59,18 +59,15 @@ static struct run_options engine_options(const struct session *session, const st
         .command = args[1] ? args + 1 : NULL,
         .env = env_resolve(session, app, f->env),
         .labels = f->labels,
-        .volumes = f->volumes,
-        .publish = f->publish,
         .cap_add = f->cap_add,
         .cap_drop = f->cap_drop,
-        .entrypoint = f->entrypoint,
         .user = f->user,
         .workdir = f->workdir,
         .name = f->name,
         .remove = f->remove,
         .detach = f->detach,
         .no_deps = f->no_deps,
-        .service_ports = f->service_ports,
+        .service_ports = f->service_ports || f->publish,
         .use_aliases = f->use_aliases,
         .interactive = f->interactive && !f->detach,
         .remove_orphans = f->remove_orphans,
@@ -91,7 +88,10 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     char *const services[] = {args[0], NULL};
     struct session *session;
     const struct session_options open = {.need = SESSION_PROJECT, .services = services};
+    const struct run_overrides overrides = {f->volumes, f->publish, f->entrypoint};
     int r = session_open(app, &open, &session, err);
+    if (r == 0)
+        r = run_overrides_apply(session, args[0], &overrides, err);
     if (r < 0)
         return r;
     const struct run_options options = engine_options(session, f, args);

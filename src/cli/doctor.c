@@ -210,12 +210,14 @@ static int try_links(struct error *err)
     if (r == 0)
         r = link_find(&rtnl, "doctor0", &bridge, err);
     if (r == 0) {
-        const struct veth veth = {.name = "doctor1",
-                                  .master = bridge.index,
-                                  .mtu = 1500,
-                                  .netns_fd = netns,
-                                  .peer_name = "doctor2",
-                                  .peer_mac = {0x02, 0, 0, 0, 0, 2}};
+        const struct veth veth = {
+            .name = "doctor1",
+            .master = bridge.index,
+            .mtu = 1500,
+            .netns_fd = netns,
+            .peer_name = "doctor2",
+            .peer_mac = {0x02, 0, 0, 0, 0, 2}
+        };
         r = link_create_veth(&rtnl, &veth, err);
     }
     rtnl_close(&rtnl);

@@ -159,7 +159,8 @@ int engine_rm(const void *owner, struct engine *engine, const char *name, const 
 
 struct pull_options {
     char *const *services;
-    bool include_deps, ignore_failures, quiet;
+    bool include_deps, ignore_failures;
+    bool quiet;         /* nothing about images that are here already */
     const char *policy; /* missing, always, NULL: by pull_policy */
 };
 
@@ -185,6 +186,9 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
 /* Runs in the given replica (index 0: the first running one). */
 int engine_exec(struct engine *engine, const char *name, const char *service, int index,
                 const struct exec_options *options, int *ret_status, struct error *err);
+
+/* Freezes a running container, or lets a frozen one go on. */
+int engine_pause(struct engine *engine, const struct container_view *container, bool pause, struct error *err);
 
 /*
  * Runs the loop until every container of `containers` has ended for good, or the use case is cancelled.

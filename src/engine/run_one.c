@@ -113,6 +113,7 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
     if (r == 0) {
         omap_set(single.services, service->name, service);
         struct pull_options pull = {
+            .quiet = true,
             .policy = options->pull && strcmp(options->pull, "always") == 0 ? "always" : "missing"};
         r = engine_pull(engine, &single, &pull, err);
     }

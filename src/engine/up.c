@@ -127,7 +127,7 @@ int engine_pull(struct engine *engine, const struct project *project, const stru
         }
         if (wanted)
             plan_pull(plan, service, pulled);
-        else
+        else if (!options->quiet)
             engine_report(engine, service->name, PROGRESS_DONE, "Skipped",
                           "Image is already present locally");
     }
