@@ -157,7 +157,7 @@ static int copy_data(struct unpack *unpack, struct tree *tree, int fd, struct er
 
 static int add_entry(struct unpack *unpack, struct tree *tree, struct archive_entry *from, struct error *err)
 {
-    struct tree_entry entry;
+    struct tree_entry entry = {0};
     cleanup_close int fd = -1;
     int r = entry_read(unpack, from, &entry, err);
     if (r == 0)

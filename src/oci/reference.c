@@ -53,7 +53,8 @@ static bool host_is_valid(const char *host)
         if (n < 3 || host[n] != ']' || strspn(host + 1, "0123456789abcdefABCDEF:.") != n - 1)
             return false;
         n++;
-    } else if (n == 0 || n > 253 || host[0] == '-' || host[0] == '.' || host[n - 1] == '-' ||
+    } else if (n == 0 || n > 253 || memmem(host, n, "..", 2) || host[0] == '-' || host[0] == '.' ||
+               host[n - 1] == '-' ||
                strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") < n) {
         return false;
     }
