@@ -19,13 +19,8 @@ static void pull_progress(void *data, const struct transfer_event *e)
 static void pull_done(void *data, int result, struct image *image UNUSED, const struct error *err)
 {
     struct operation *op = data;
-    struct error wrapped = ERROR_INIT;
-    if (result < 0) {
-        wrapped = *err;
-        error_wrap(&wrapped, "image %s", op->name);
-    }
     op->work = NULL;
-    operation_finish(op, result, &wrapped);
+    operation_finish(op, result, err);
 }
 
 int op_pull(struct operation *op, struct error *err)
