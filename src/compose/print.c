@@ -25,8 +25,11 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct node_entry *)a)->key, ((const struct node_entry *)b)->key);
 }
 
+/* In the free form of extensions an empty list is null in JSON. */
 static void sort_keys(struct node *node)
 {
+    if (node_is(node, NODE_LIST) && node->list.count == 0)
+        node->kind = NODE_NULL;
     node_foreach_item (i, node)
         sort_keys(node->list.items[i]);
     node_foreach_entry (e, node)

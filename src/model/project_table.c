@@ -88,13 +88,13 @@ static const struct schema_field volume_fields[] = {
     ROW(type_mapping, "labels", AT(labels, struct omap *)),
 };
 #undef AT
-/* A bind volume's device is a path on this machine. */
+/* The device of a local bind volume is a path on this machine. */
 static void volume_finish(struct schema_pass *pass, struct node *map)
 {
     external_finish(pass, &object_volume, map);
     struct node *options = node_get(map, "driver_opts");
     const char *device = node_get_text(options, "device"), *o = node_get_text(options, "o");
-    if (device && str_eq(o, "bind"))
+    if (device && str_eq(o, "bind") && str_eq(node_get_text(map, "driver"), "local"))
         node_set(pass->arena, options, "device",
                  node_string(pass->arena, path_resolve(pass, device), node_get(options, "device")));
 }

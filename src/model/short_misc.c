@@ -231,9 +231,9 @@ const struct schema_type type_ssh = {"a mapping or a list of ID[=PATH]", canon_s
 
 bool context_is_remote(const char *text)
 {
-    static const char *const prefixes[] = {"https://",    "http://", "git://",          "ssh://",  "github.com/",
-                                           "git@",        "oci://",  "docker-image://", "oci-layout://",
-                                           "service:",    "docker-image:"};
+    static const char *const prefixes[] = {"github.com/", "git@", "service:", "docker-image:"};
+    if (strstr(text, "://"))
+        return true;
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
         if (str_starts(text, prefixes[i]))
             return true;
@@ -242,7 +242,7 @@ bool context_is_remote(const char *text)
 
 static const char *resolve_context(struct schema_pass *pass, const char *text)
 {
-    if (context_is_remote(text) || !pass->base_dir)
+    if (!*text || context_is_remote(text) || !pass->base_dir)
         return text;
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     return arena_strdup(pass->arena, path_clean(tmp, path_resolve(pass, text)));

@@ -345,7 +345,7 @@ static struct node *mapping_from_list(struct schema_pass *pass, const struct sch
     return map;
 }
 
-static struct node *canon_options(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_map(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
     if (in->kind != NODE_MAP)
         return wrong_type(pass, field, in);
@@ -363,9 +363,21 @@ static struct node *canon_options(struct schema_pass *pass, const struct schema_
     return in;
 }
 
+static struct node *canon_options(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    node_foreach_entry (e, in)
+        if (e->value->kind == NODE_BOOL) {
+            struct schema_path frame = {.up = pass->path, .key = e->key};
+            pass->path = &frame;
+            schema_error(pass, e->value, "put it in quotes", "must be a string or a number");
+            pass->path = frame.up;
+        }
+    return canon_map(pass, field, in);
+}
+
 static struct node *canon_mapping(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    return in->kind == NODE_LIST ? mapping_from_list(pass, field, in) : canon_options(pass, field, in);
+    return in->kind == NODE_LIST ? mapping_from_list(pass, field, in) : canon_map(pass, field, in);
 }
 
 static void bind_mapping(const void *owner, const struct node *node, void *member)
