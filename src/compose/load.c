@@ -80,11 +80,15 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
     omap_set_str(l->environment, "COMPOSE_PROJECT_NAME", l->name);
     if (layer_all(l, documents, &tree) < 0 || check_tree(l, tree) < 0)
         return loader_status(l);
+    node_remove(tree, "version");
     schema_put(l->arena, &object_project, tree, "name", node_string(l->arena, l->name, NULL));
     loader_fill(l, tree);
     if (!l->options->no_normalize)
         loader_normalize(l, tree);
     struct node *rest = *ret_disabled = node_new(l->arena, NODE_MAP, NULL);
+    *ret_tree = tree;
+    if (l->options->no_interpolate)
+        return loader_status(l);
     loader_activate(l, tree, rest);
     if (!l->options->no_consistency && loader_status(l) == 0)
         loader_consistency(l, tree, rest);
@@ -93,7 +97,6 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
     if (!l->options->no_env_resolution && loader_status(l) == 0)
         loader_env_files(l, tree_services(tree));
     loader_prune(l, tree);
-    *ret_tree = tree;
     return loader_status(l);
 }
 
@@ -108,6 +111,7 @@ static struct project *make_project(struct loader *l, const void *owner, struct 
     omap_foreach(e, l->environment)
         omap_set_str(project->environment, e->key, e->value);
     project->tree = tree;
+    project->raw = l->options->no_interpolate;
     mem_steal(project, l->arena);
     return project;
 }

@@ -85,7 +85,7 @@ static void normalize_build(struct loader *l, struct node *service)
         const char *value = e->value->kind == NODE_NULL ? omap_get(l->environment, e->key) : NULL;
         if (value)
             e->value = node_string(l->arena, value, e->value);
-        else if (e->value->kind == NODE_NULL)
+        else if (e->value->kind == NODE_NULL && !l->options->no_interpolate)
             node_remove(args, e->key);
     }
 }

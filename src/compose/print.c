@@ -58,8 +58,17 @@ char *project_print(const void *owner, const struct project *project, enum confi
     struct arena *arena = arena_new(tmp);
     struct buffer out = BUFFER_INIT(tmp);
     bool json = format == CONFIG_JSON;
-    struct node *shown =
-        schema_print(arena, &object_project, project->tree, json ? SCHEMA_JSON : SCHEMA_YAML);
+    enum schema_format how = project->raw ? (json ? SCHEMA_RAW_JSON : SCHEMA_RAW_YAML)
+                             : json       ? SCHEMA_JSON
+                                          : SCHEMA_YAML;
+    struct node *shown = schema_print(arena, &object_project, project->tree, how);
+    if (project->raw) {
+        if (json)
+            json_write(&out, shown, false);
+        else
+            yaml_write(&out, shown);
+        return mem_strndup(owner, out.data, out.size);
+    }
     if (json) {
         sort_top(arena, project->tree, shown);
         json_write(&out, shown, false);

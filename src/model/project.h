@@ -225,6 +225,7 @@ struct project {
     struct omap *volumes;           /* struct volume * */
     struct omap *configs, *secrets; /* struct file_object * */
     struct node *tree;              /* canonical form, which `config` prints */
+    bool raw;                       /* variables were not replaced: the tree is for printing only */
 };
 
 static inline struct service *project_service(const struct project *project, const char *name)

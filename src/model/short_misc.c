@@ -265,5 +265,6 @@ static struct node *canon_contexts(struct schema_pass *pass, const struct schema
             e->value = node_string(pass->arena, resolve_context(pass, e->value->text), e->value);
     return map;
 }
-const struct schema_type type_context = {"a string", canon_context, NULL};
-const struct schema_type type_contexts = {"a mapping or a list of NAME=CONTEXT", canon_contexts, NULL};
+const struct schema_type type_context = {"a string", canon_context, NULL, .canonical_raw = true};
+const struct schema_type type_contexts = {"a mapping or a list of NAME=CONTEXT", canon_contexts, NULL,
+                                          .canonical_raw = true};

@@ -164,10 +164,7 @@ static struct node *port_from_short(struct schema_pass *pass, const struct schem
         schema_error(pass, in, NULL, "must be a port: a string, a number or a mapping");
         return NULL;
     }
-    const char *text = scalar_text(pass->arena, in);
-    if (pass->lenient && strchr(text, '$'))
-        return in;
-    return port_from_text(pass, in, text);
+    return port_from_text(pass, in, scalar_text(pass->arena, in));
 }
 
 static void port_finish(struct schema_pass *pass, struct node *map)

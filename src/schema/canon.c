@@ -59,9 +59,25 @@ static void missing_support(struct schema_pass *pass, const struct schema_field 
     schema_warn(pass, at, "is not acted on yet");
 }
 
+static bool has_variables(const struct node *list)
+{
+    node_foreach_item (i, list)
+        if (node_text(list->list.items[i]) && strchr(list->list.items[i]->text, '$'))
+            return true;
+    return false;
+}
+
+/* Without interpolation a value is left as it is written, unless it has parts or is a path. */
+static bool stays_raw(const struct schema_field *field, const struct node *in)
+{
+    if (field->type == &type_string_list)
+        return field->flags & FIELD_RAW_ALONE;
+    return !field->object && !field->type->canonical_raw;
+}
+
 struct node *schema_canon_field(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    if (in->kind == NODE_NULL || in->tag == NODE_RESET)
+    if (in->kind == NODE_NULL || in->tag == NODE_RESET || (pass->lenient && stays_raw(field, in)))
         return in;
     struct node *out = field->type->canon(pass, field, in);
     if (out) {
@@ -128,6 +144,7 @@ static void add_objects(struct schema_pass *pass, struct node *list, struct node
 static struct node *canon_objects(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
     struct node *list = node_new(pass->arena, NODE_LIST, in);
+    bool raw = pass->lenient && field->flags & FIELD_RAW_LIST && has_variables(in);
     if (in->kind == NODE_STRING && field->flags & FIELD_ALONE) {
         add_objects(pass, list, schema_canon(pass, field->object, in));
         return list;
@@ -138,8 +155,9 @@ static struct node *canon_objects(struct schema_pass *pass, const struct schema_
     }
     node_foreach_item (i, in) {
         struct schema_path frame = {.up = pass->path, .index = i};
+        struct node *item = in->list.items[i];
         pass->path = &frame;
-        add_objects(pass, list, schema_canon(pass, field->object, in->list.items[i]));
+        add_objects(pass, list, raw && item->kind != NODE_MAP ? item : schema_canon(pass, field->object, item));
         pass->path = frame.up;
     }
     return list;

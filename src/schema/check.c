@@ -12,6 +12,8 @@ static const char *element_key(struct schema_pass *pass, const struct schema_fie
 {
     if (item->kind == NODE_MAP && field->object && field->object->list_key)
         return field->object->list_key(pass->arena, item);
+    if (field->type == &type_mapping && item->kind == NODE_STRING)
+        return arena_strndup(pass->arena, item->text, strcspn(item->text, "="));
     return scalar_text(pass->arena, item);
 }
 
@@ -26,7 +28,8 @@ static struct node *join(struct schema_pass *pass, const struct schema_field *fi
 /* Joins elements with equal keys in place. */
 static void make_unique(struct schema_pass *pass, const struct schema_field *field, struct node *list)
 {
-    if (field->unique == UNIQUE_NOT || list->list.count < 2)
+    bool pairs = field->type == &type_mapping;
+    if ((field->unique == UNIQUE_NOT && !pairs) || list->list.count < 2)
         return;
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *seen = omap_new(tmp); /* key -> place + 1 */

@@ -4,7 +4,7 @@
  * which nothing uses afterwards.
  */
 #include "base/str.h"
-#include "schema/schema.h"
+#include "schema/types.h"
 
 /* A map with rows is an object, whose entries stand in the order of the table. */
 static bool is_object(const struct node *map)
@@ -51,6 +51,20 @@ static struct node *settled(struct node *over)
     return over;
 }
 
+/* A mapping as a list of K=V, as it may be when variables were not replaced. */
+static struct node *as_pairs(struct arena *arena, struct node *mapping)
+{
+    if (mapping->kind != NODE_MAP)
+        return mapping;
+    struct node *list = node_new(arena, NODE_LIST, mapping);
+    node_foreach_entry (e, mapping) {
+        const char *value = scalar_text(arena, e->value);
+        node_list_add(arena, list,
+                      node_string(arena, value ? arena_printf(arena, "%s=%s", e->key, value) : e->key, e->value));
+    }
+    return list;
+}
+
 struct node *schema_merge(struct arena *arena, const struct schema_field *field, struct node *base,
                           struct node *over)
 {
@@ -62,6 +76,10 @@ struct node *schema_merge(struct arena *arena, const struct schema_field *field,
     /* Under a key of the table null says nothing; under a key of the user's it is a value (environment). */
     if (over->kind == NODE_NULL)
         return field || base->kind == NODE_MAP ? base : over;
+    if (base->kind != over->kind && field && field->type == &type_mapping) {
+        base = as_pairs(arena, base);
+        over = as_pairs(arena, over);
+    }
     if (base->kind != over->kind || (rule == MERGE_SAME_KIND && !same_kind(field, base, over)))
         return settled(over);
     if (over->kind == NODE_LIST) {

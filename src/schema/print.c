@@ -16,7 +16,7 @@ struct printer {
 
 static bool is_json(const struct printer *p)
 {
-    return p->format != SCHEMA_YAML;
+    return p->format != SCHEMA_YAML && p->format != SCHEMA_RAW_YAML;
 }
 
 static bool is_letter(unsigned char c)
@@ -213,5 +213,7 @@ struct node *schema_print(struct arena *arena, const struct schema_object *objec
                           enum schema_format format)
 {
     struct printer p = {.arena = arena, .format = format};
+    if (format == SCHEMA_RAW_YAML || format == SCHEMA_RAW_JSON)
+        return print_free(&p, (struct node *)(uintptr_t)tree);
     return print_object(&p, object, tree);
 }

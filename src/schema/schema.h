@@ -60,12 +60,15 @@ enum {
     FIELD_LIST_FORM = 1 << 11,  /* object maps: a list of names is a short form */
     FIELD_ALONE = 1 << 12,      /* objects: one string stands for the list */
     FIELD_YAML_ONLY = 1 << 13,  /* left out of JSON */
+    FIELD_RAW_ALONE = 1 << 14,  /* without interpolation: a string alone stays one */
+    FIELD_RAW_LIST = 1 << 15,   /* without interpolation: one variable keeps all short forms of the list */
 };
 
 struct schema_type {
     const char *what; /* for messages: "a string" */
     struct node *(*canon)(struct schema_pass *pass, const struct schema_field *field, struct node *in);
     void (*bind)(const void *owner, const struct node *node, void *member); /* NULL: bound by hand */
+    bool canonical_raw; /* also when variables were not replaced */
 };
 
 struct schema_field {
@@ -120,7 +123,7 @@ struct schema_pass {
     const struct schema_path *path;
     const char *base_dir; /* relative paths are made absolute from here; NULL: they stay */
     const char *home;     /* for ~ */
-    bool lenient;         /* values with variables in them are left as they are */
+    bool lenient;         /* variables were not replaced: values stay as written, only structure is canonical */
     struct omap *told;    /* rows that are not acted on and were warned of */
 };
 
@@ -142,8 +145,9 @@ void schema_settle(struct node *tree);
 void schema_check(struct schema_pass *pass, const struct schema_object *object, struct node *tree);
 void schema_bind(const void *owner, const struct node *tree, void *into);
 
-enum schema_format { SCHEMA_YAML, SCHEMA_JSON, SCHEMA_HASH };
-/* The tree to write; shares nodes with `tree`. SCHEMA_HASH is JSON without the rows marked FIELD_NO_HASH. */
+enum schema_format { SCHEMA_YAML, SCHEMA_JSON, SCHEMA_HASH, SCHEMA_RAW_YAML, SCHEMA_RAW_JSON };
+/* The tree to write; shares nodes with `tree`. SCHEMA_HASH is JSON without the rows marked FIELD_NO_HASH;
+ * the raw formats show all that is there, sorted by key. */
 struct node *schema_print(struct arena *arena, const struct schema_object *object, const struct node *tree,
                           enum schema_format format);
 

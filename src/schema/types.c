@@ -10,11 +10,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-static bool has_variable(const struct schema_pass *pass, const struct node *node)
-{
-    return pass->lenient && node->kind == NODE_STRING && strchr(node->text, '$');
-}
-
 static struct node *wrong_type(struct schema_pass *pass, const struct schema_field *field, const struct node *in)
 {
     bool quotable = (field->type == &type_string || field->type == &type_duration) &&
@@ -98,7 +93,7 @@ static int bool_word(struct schema_pass *pass, const struct node *in)
 
 static struct node *canon_bool(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    if (in->kind == NODE_BOOL || has_variable(pass, in))
+    if (in->kind == NODE_BOOL)
         return in;
     if (in->kind != NODE_STRING || field->flags & FIELD_NO_CAST)
         return wrong_type(pass, field, in);
@@ -118,7 +113,7 @@ static void bind_bool(const void *owner UNUSED, const struct node *node, void *m
 static struct node *canon_int(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
     int64_t value;
-    if (in->kind == NODE_INT || has_variable(pass, in))
+    if (in->kind == NODE_INT)
         return in;
     if (in->kind == NODE_FLOAT && !(field->flags & FIELD_WHOLE) && fabs(in->number) < 9e15)
         return node_int(pass->arena, (int64_t)in->number, in);
@@ -140,8 +135,6 @@ static void bind_int(const void *owner UNUSED, const struct node *node, void *me
 static struct node *canon_number(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
     double value;
-    if (has_variable(pass, in))
-        return in;
     if (in->kind == NODE_INT) {
         value = (double)in->integer;
     } else if (in->kind == NODE_FLOAT && isfinite(in->number) && !(field->flags & FIELD_WHOLE)) {
@@ -166,8 +159,6 @@ static void bind_number(const void *owner UNUSED, const struct node *node, void 
 static struct node *canon_bytes(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
     int64_t value;
-    if (has_variable(pass, in))
-        return in;
     if (in->kind == NODE_INT && !(field->flags & FIELD_STRING_ONLY)) {
         value = in->integer;
     } else if (in->kind == NODE_FLOAT && fabs(in->number) < 9e15 && !(field->flags & FIELD_STRING_ONLY)) {
@@ -195,8 +186,6 @@ static struct node *canon_duration(struct schema_pass *pass, const struct schema
     char text[UNITS_TEXT];
     if (in->kind != NODE_STRING)
         return wrong_type(pass, field, in);
-    if (has_variable(pass, in))
-        return in;
     if (!duration_parse(in->text, &ns)) {
         schema_error(pass, in, "write it like 1m30s", "'%s' is not a duration", in->text);
         return NULL;
@@ -214,8 +203,6 @@ static void bind_duration(const void *owner UNUSED, const struct node *node, voi
 static struct node *canon_file_mode(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
     int64_t mode = 0;
-    if (has_variable(pass, in))
-        return in;
     if (in->kind == NODE_INT) {
         mode = in->integer;
     } else if (in->kind != NODE_STRING) {
@@ -250,7 +237,7 @@ static struct node *canon_list(struct schema_pass *pass, const struct schema_fie
         return list;
     }
     if (in->kind != NODE_LIST)
-        return has_variable(pass, in) ? in : wrong_type(pass, field, in);
+        return wrong_type(pass, field, in);
     uint32_t kept = 0; /* in place: the raw list is not needed any more */
     for (uint32_t i = 0; i < in->list.count; i++) {
         struct schema_path frame = {.up = pass->path, .index = i};
@@ -294,8 +281,6 @@ static struct node *canon_command(struct schema_pass *pass, const struct schema_
     const char *rest = NULL;
     if (in->kind != NODE_STRING)
         return canon_list(pass, field, in, false, &type_string);
-    if (has_variable(pass, in))
-        return in;
     struct node *list = command_split(pass->arena, in->text, in, &rest);
     if (!list)
         schema_error(pass, in, "write the command as a list", "a quote, bracket or backslash is left open in '%s'",
@@ -396,7 +381,7 @@ static struct node *canon_any(struct schema_pass *pass UNUSED, const struct sche
 
 const struct schema_type type_string = {"a string", canon_string, bind_string};
 const struct schema_type type_scalar_string = {"a string or a number", canon_scalar_string, bind_string};
-const struct schema_type type_path = {"a string", canon_path, bind_string};
+const struct schema_type type_path = {"a string", canon_path, bind_string, .canonical_raw = true};
 const struct schema_type type_bool = {"a boolean", canon_bool, bind_bool};
 const struct schema_type type_int = {"an integer", canon_int, bind_int};
 const struct schema_type type_number = {"a number", canon_number, bind_number};
