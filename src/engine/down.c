@@ -254,11 +254,12 @@ static void plan_restart_one(struct chosen *chosen, size_t i, const struct selec
         stop = plan_add(plan, OP_CONTAINER_STOP, id, "it runs");
         stop->container = c;
         stop->timeout = options->timeout;
-        stop->quiet = true;
+        stop->doing = "Restarting";
+        stop->partial = true;
     }
-    engine_report(plan->engine, id, PROGRESS_WORKING, "Restarting", NULL);
     struct operation *start = plan_add(plan, OP_CONTAINER_START, id, "asked for");
     start->container = c;
+    start->doing = "Restarting";
     plan_need(start, stop);
     chosen->first[i] = stop ? stop : start;
     chosen->last[i] = start;

@@ -188,7 +188,8 @@ int engine_exec(struct engine *engine, const char *name, const char *service, in
                 const struct exec_options *options, int *ret_status, struct error *err);
 
 /* Freezes a running container, or lets a frozen one go on. */
-int engine_pause(struct engine *engine, const struct container_view *container, bool pause, struct error *err);
+int engine_pause(struct engine *engine, const struct container_view *container, bool pause,
+                 struct error *err);
 
 /*
  * Runs the loop until every container of `containers` has ended for good, or the use case is cancelled.

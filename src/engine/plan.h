@@ -53,6 +53,8 @@ struct operation {
     char *name; /* network, volume, image reference */
     const char *platform;
     bool optional;       /* a failure is a warning */
+    const char *doing;   /* word to show instead of the row's */
+    bool partial;        /* another operation on the same object goes on: its end is not shown */
     bool quiet;          /* a part of another step: not shown */
     bool keep_volumes;   /* remove: anonymous volumes wait for the successor */
     bool remove_volumes; /* remove: anonymous volumes go too */

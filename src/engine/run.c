@@ -96,7 +96,7 @@ static void conclude(struct operation *op, int result, const struct error *err)
         return;
     }
     op->state = OP_DONE;
-    if (row->done)
+    if (row->done && !op->partial)
         operation_report(op, PROGRESS_DONE, row->done, NULL);
 }
 
@@ -107,7 +107,8 @@ static void begin(struct operation *op)
     op->state = OP_RUNNING;
     op->execution->running++;
     if (row->doing)
-        operation_report(op, PROGRESS_WORKING, row->doing, plan->engine->dry_run ? op->reason : NULL);
+        operation_report(op, PROGRESS_WORKING, op->doing ? op->doing : row->doing,
+                         plan->engine->dry_run ? op->reason : NULL);
     if (plan->engine->dry_run) {
         conclude(op, 0, NULL);
         return;

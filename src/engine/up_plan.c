@@ -178,6 +178,8 @@ static struct operation *plan_start(struct up *up, const struct service *service
     op->service = service;
     op->number = number;
     op->container = c;
+    op->quiet = up->options->attach !=
+                NULL; /* its output says that it runs, and the display ends where that begins */
     plan_need(op, after);
     return op;
 }
@@ -316,6 +318,7 @@ static struct operation *plan_wait(struct up *up, struct service_plan *dependenc
                  "others depend on it");
     wait->container = dependency->containers[i];
     wait->wait_for = wait_for;
+    wait->quiet = up->options->attach != NULL;
     plan_need(wait, dependency->ready[i]);
     return wait;
 }
