@@ -10,11 +10,13 @@ static const char *const ansi_choices[] = {"never", "always", "auto", NULL};
 #define OPTIONS struct globals
 
 const struct flag global_flags[] = {
-    FLAG("all-resources", 0, BOOL, all_resources, "Include all resources, even those not used by services"),
+    FLAG("all-resources", 0, BOOL, all_resources, "Include all resources, even those not used by services",
+         .bits = FLAG_NOT_YET),
     FLAG("ansi", 0, STRING, ansi,
          "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")",
          .choices = ansi_choices, .fallback = "auto"),
-    FLAG("compatibility", 0, BOOL, compatibility, "Run compose in backward compatibility mode"),
+    FLAG("compatibility", 0, BOOL, compatibility, "Run compose in backward compatibility mode",
+         .bits = FLAG_NOT_YET),
     FLAG("config", 0, STRING, docker_config, "Location of client config files", .bits = FLAG_HIDDEN),
     FLAG("debug", 'D', BOOL, debug, "Show what is going on inside, on standard error"),
     FLAG("dry-run", 0, BOOL, dry_run, "Execute command in dry run mode"),

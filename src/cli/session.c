@@ -1,5 +1,7 @@
 #include "cli/session.h"
 
+#include "cli/text.h"
+
 #include "base/str.h"
 #include "base/strv.h"
 
@@ -53,12 +55,13 @@ static void report_diagnostics(const struct diagnostics *diagnostics, struct err
     if (before)
         str_copy(first, sizeof(first), before);
     const char *last = NULL;
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     for (size_t i = 0; i < diagnostics->count; i++) {
         const struct diagnostic *item = &diagnostics->items[i];
         if (!item->is_error) {
-            fprintf(stderr, "warning: %s\n", item->text);
+            fprintf(stderr, "warning: %s\n", text_clean(tmp, item->text));
         } else if (before && !str_eq(item->text, first)) {
-            fprintf(stderr, "%s\n", last ? last : first);
+            fprintf(stderr, "%s\n", text_clean(tmp, last ? last : first));
             last = item->text;
         }
     }
