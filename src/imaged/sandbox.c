@@ -275,14 +275,19 @@ static int enter_directory(struct error *err)
     return 0;
 }
 
-static int drop_capabilities(uint64_t keep, struct error *err)
+/* Needs CAP_SETPCAP, so it comes before the change of user. */
+static void limit_capabilities(uint64_t keep)
 {
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {0};
     for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
         if (!(keep >> cap & 1))
             prctl(PR_CAPBSET_DROP, cap); /* refused without privileges; then there is nothing to drop */
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+static int drop_capabilities(uint64_t keep, struct error *err)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {0};
     for (int i = 0; i < 2; i++)
         data[i].effective = data[i].permitted = (uint32_t)(keep >> (32 * i));
     if (syscall(SYS_capset, &header, data) < 0)
@@ -320,11 +325,14 @@ int sandbox_enter(const struct sandbox *sandbox, enum sandbox_role role, int dir
     static const uint64_t unpack_capabilities = 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE |
                                                 1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_MKNOD |
                                                 1ull << CAP_SETFCAP;
+    uint64_t keep = role == SANDBOX_UNPACK ? unpack_capabilities : 0;
     int r = enter_namespaces(sandbox, role, dir_fd, err);
+    if (r == 0)
+        limit_capabilities(keep);
     if (r == 0 && role != SANDBOX_UNPACK && !sandbox->rootless)
         r = become_nobody(err);
     if (r == 0)
-        r = drop_capabilities(role == SANDBOX_UNPACK ? unpack_capabilities : 0, err);
+        r = drop_capabilities(keep, err);
     if (r < 0)
         return error_wrap(err, "confine");
     umask(0);

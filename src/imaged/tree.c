@@ -109,16 +109,13 @@ static void mark(struct omap *map, const char *path, bool on)
         omap_set(map, path, on ? yes : NULL);
 }
 
-/* Removes what is at `name`; a directory goes with all that is in it. */
-static int clear_way(int parent_fd, const char *name, const char *path, const struct stat *st,
-                     struct error *err)
+/* Removes what is at `name`, if anything; a directory goes with all that is in it. */
+static int clear_way(int parent_fd, const char *name, struct error *err)
 {
-    if (!S_ISDIR(st->st_mode)) {
-        if (unlinkat(parent_fd, name, 0) < 0)
-            return error_errno(err, "replace '%s'", path);
+    if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT)
         return 0;
-    }
-    return fs_remove_tree_at(parent_fd, name, err);
+    int r = fs_remove_tree_at(parent_fd, name, err);
+    return r < 0 ? error_wrap(err, "replace") : 0;
 }
 
 /* Makes one directory on the way to an entry that had none. */
@@ -260,7 +257,7 @@ static int add_dir(struct tree *tree, const struct tree_entry *entry, const char
     if (*path && fstatat(tree->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         there = S_ISDIR(st.st_mode);
         hides = is_whiteout(&st);
-        if (!there && (r = clear_way(tree->parent_fd, name, path, &st, err)) < 0)
+        if (!there && (r = clear_way(tree->parent_fd, name, err)) < 0)
             return r;
     }
     if (!there && mkdirat(tree->parent_fd, name, 0700) < 0)
@@ -351,8 +348,14 @@ static int add_file(struct tree *tree, const struct tree_entry *entry, const cha
         return error_hint(err, "this is how a decompression bomb looks; the image is not used");
     }
     tree->bytes += entry->size;
-    int fd = openat(tree->parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    entry->mode & 0777);
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, r;
+    int fd = openat(tree->parent_fd, name, flags, entry->mode & 0777);
+    if (fd < 0 && errno == EEXIST) {
+        r = clear_way(tree->parent_fd, name, err);
+        if (r < 0)
+            return r;
+        fd = openat(tree->parent_fd, name, flags, entry->mode & 0777);
+    }
     if (fd < 0)
         return no_space(err, "create");
     *ret_fd = fd;
@@ -424,12 +427,11 @@ static int add_other(struct tree *tree, const struct tree_entry *entry, const ch
                      struct error *err)
 {
     const char *name;
-    struct stat st;
     int r = enter_parent(tree, path, &name, err);
     if (r < 0)
         return r;
-    if (fstatat(tree->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        (r = clear_way(tree->parent_fd, name, path, &st, err)) < 0)
+    /* Files are by far the most: they find out when they are made. */
+    if (entry->type != TREE_FILE && (r = clear_way(tree->parent_fd, name, err)) < 0)
         return r;
     switch (entry->type) {
     case TREE_FILE:

@@ -331,6 +331,64 @@ def two_pulls_share_the_work(bed):
         assert bed.registry.count(digest(blob)) == 1, bed.registry.log
 
 
+def entries(*rows):
+    """A tar from rows: a path, and for a file its text; names that end with '/' are directories."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for path, text, *more in rows:
+            info = tarfile.TarInfo(path.rstrip("/"))
+            if path.endswith("/"):
+                info.type, info.mode = tarfile.DIRTYPE, 0o755
+            elif text and text.startswith("->"):
+                info.type, info.linkname = tarfile.SYMTYPE, text[2:]
+            info.size = len(text or "") if info.isreg() else 0
+            for key, value in dict(*more).items():
+                setattr(info, key, value)
+            archive.addfile(info, io.BytesIO((text or "").encode()))
+    return out.getvalue()
+
+
+def merged(bed, layers):
+    """What overlayfs shows of the layers: path -> text, link, or None for a directory."""
+    where = os.path.join(bed.dir, "merged")
+    os.makedirs(where, exist_ok=True)
+    script = "import os,json,stat\nseen = {}\nfor d, ds, fs in os.walk('.'):\n for n in ds + fs:\n" \
+             "  p = os.path.join(d, n); m = os.lstat(p).st_mode\n" \
+             "  seen[p[2:]] = '->' + os.readlink(p) if stat.S_ISLNK(m) else open(p).read() if stat.S_ISREG(m)" \
+             " else None if stat.S_ISDIR(m) else 'device'\nprint(json.dumps(seen))"
+    command = "mount -t overlay overlay -o lowerdir=%s %s && cd %s && exec python3 -c \"$0\"" % (
+        ":".join(reversed(layers)), where, where)
+    done = subprocess.run(["unshare", "-m", "sh", "-c", command, script], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@case
+def layers_hide_what_they_should(bed):
+    bed.registry.add(Image([
+        entries(("a/", None), ("a/one", "1"), ("a/two", "2"), ("b/", None), ("b/x", "x"), ("b/sub/", None), ("b/sub/y", "y"),
+                ("c/", None), ("c/f", "f"), ("d/", None), ("d/old", "old"), ("e", "file"), ("gone/", None), ("gone/f", "f"),
+                ("f/", None), ("f/deep/", None), ("f/deep/x", "x"), ("g/", None), ("g/x", "x"), (".wh.nothing", ""),
+                ("own/", None, {"uid": 7, "gid": 8, "mode": 0o711}), ("own/in/", None, {"uid": 9, "mode": 0o700}),
+                ("link", "->a"), ("h/", None), ("h/x", "x")),
+        entries(("a/.wh.one", ""), ("b/new", "new"), ("b/.wh..wh..opq", ""), ("c", "now a file"), (".wh.d", ""), ("d/", None),
+                ("d/new", "new"), (".wh.e", ""), ("e/", None), ("e/in", "in"), (".wh.gone", ""), ("f/.wh..wh..opq", ""),
+                ("f/.wh.deep", ""), ("g/", None), ("g/y", "y"), (".wh.g", ""), ("own/in/new", "new"), ("link", "now a file"),
+                (".wh.h", ""), ("h/deep/new", "new")),
+        entries((".wh.e", ""), ("b/.wh.new", ""), ("top", "top")),
+    ]))
+    bed.works()
+    with open(os.path.join(bed.root, "images.json")) as f:
+        layers = [os.path.join(bed.root, "layers", n) for n in json.load(f)["images"][0]["layers"]]
+    seen = merged(bed, layers)
+    assert seen == {
+        "a": None, "a/two": "2", "b": None, "c": "now a file", "d": None, "d/new": "new", "f": None, "g": None, "g/y": "y",
+        "own": None, "own/in": None, "own/in/new": "new", "link": "now a file", "top": "top", "h": None, "h/deep": None,
+        "h/deep/new": "new"}, seen
+    st = [os.lstat(os.path.join(layers[1], p)) for p in ("own", "own/in")]
+    assert [(s.st_uid, s.st_gid, s.st_mode & 0o7777) for s in st] == [(7, 8, 0o711), (9, 0, 0o700)], "taken from below"
+
+
 # --- Names and documents --------------------------------------------------------------------------------------------
 
 @case
@@ -1045,6 +1103,114 @@ def configuration_is_checked(bed):
                          ({"stall_timeout": -1}, "stall_timeout"), ({"registries": []}, "registries")):
         bed.config = config
         bed.fails("registries.json", word, args=("nginx",))
+
+
+# --- The processes ----------------------------------------------------------------------------------------------------
+
+def children_of(pid):
+    """Status fields of the children of a process, with what /proc says besides."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open("/proc/%s/status" % name) as f:
+                fields = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+            if fields["PPid"] == str(pid):
+                fields["net"] = os.readlink("/proc/%s/ns/net" % name)
+                fields["root"] = sorted(os.listdir("/proc/%s/root" % name))
+                found.append(fields)
+        except (OSError, KeyError):
+            pass
+    return found
+
+
+@case
+def processes_are_confined(bed):
+    """While one layer is on its way: what each child may do."""
+    image = Image()
+    bed.registry.add(image)
+
+    def hook(handler):
+        if digest(image.layers[1]) not in handler.path:
+            return False
+        handler.answer(200, image.layers[1][:1 << 20], length=len(image.layers[1]))
+        bed.registry.release.wait(30)
+        return True
+    bed.registry.hook = hook
+    bed.config["stall_timeout"] = 60
+    process = bed.start()
+    deadline, children = time.monotonic() + 20, []
+    try:
+        while time.monotonic() < deadline:
+            children = children_of(process.pid)
+            done = len(os.listdir(os.path.join(bed.root, "layers"))) if os.path.isdir(os.path.join(bed.root, "layers")) else 0
+            if len(children) == 3 and done == 3 and all(c["Seccomp"] == "2" for c in children):
+                break
+            time.sleep(0.01)
+        assert len(children) == 3, children
+        own = os.readlink("/proc/self/ns/net")
+        for child in children:
+            assert child["NoNewPrivs"] == "1" and child["Seccomp"] == "2" and int(child["CapInh"], 16) == 0, child
+            assert int(child["CapEff"], 16) == int(child["CapPrm"], 16) == int(child["CapBnd"], 16), child
+        nobody = [c for c in children if c["Uid"].split() == ["65534"] * 4 and c["Gid"].split() == ["65534"] * 4]
+        assert len(nobody) == 2 and all(int(c["CapEff"], 16) == 0 and not c["Groups"].strip() for c in nobody), nobody
+        assert sorted(c["net"] == own for c in nobody) == [False, True], "only fetch has the network"
+        (unpack,) = [c for c in children if c not in nobody]
+        allowed = sum(1 << bit for bit in (0, 1, 3, 4, 27, 31))  # chown dac_override fowner fsetid mknod setfcap
+        assert int(unpack["CapEff"], 16) == allowed and unpack["net"] != own, unpack
+        assert unpack["root"] in ([], ["big"]), unpack["root"]
+    finally:
+        process.kill()
+        process.communicate()
+        bed.registry.release.set()
+    deadline = time.monotonic() + 10
+    while any(os.path.exists("/proc/%s" % c["Pid"]) for c in children) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(os.path.exists("/proc/%s" % c["Pid"]) for c in children), "children outlive their parent"
+
+
+@case
+def killed_at_any_time(bed):
+    image = Image([tar(**{"f%d" % n: os.urandom(20000) for n in range(40)}) for _ in range(4)])
+    bed.registry.add(image)
+    for step in range(15):
+        process = bed.start()
+        time.sleep(0.013 * step)  # the moment of the blow, not a wait for something
+        process.kill()
+        process.communicate()
+    bed.works()
+    assert bed.layer_count() == 4
+    for layer in layer_dirs(bed):
+        assert len(os.listdir(layer)) == 40, layer
+
+
+@case
+def disk_full(bed):
+    bed.registry.add(Image([tar(big=os.urandom(40 << 20))], compress=lambda data: data))
+    os.makedirs(bed.root)
+    command = "mount -t tmpfs -o size=100m tmpfs %s && exec \"$@\"" % bed.root
+    process = subprocess.Popen(["unshare", "-m", "sh", "-c", command, "sh"] + bed.command(), env=bed.env,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    answer = bed.finish(process)
+    assert "disk" in answer.get("error", "") and "prune" in answer["hint"], answer
+
+
+@case
+def without_root(bed):
+    """As an ordinary user: everything belongs to that user, and devices are left out."""
+    bed.registry.add(Image([entries(("d/", None, {"uid": 5, "mode": 0o500}), ("d/f", "f", {"uid": 5, "gid": 6, "mode": 0o4755})),
+                            entries((".wh.x", ""), ("e", "e", {"uid": 1000}))]))
+    program = os.path.join(bed.dir, "compote-image")
+    shutil.copy(bed.program, program)
+    os.mkdir(bed.root)
+    os.chmod(bed.top, 0o755)
+    os.chown(bed.root, 1000, 1000)
+    bed.env["HOME"] = bed.root
+    command = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"] + [program] + bed.command()[1:]
+    answer = bed.finish(subprocess.Popen(command, env=bed.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    assert "done" in answer or "user namespace" in answer["error"], answer
+    for layer in layer_dirs(bed):
+        for name in os.listdir(layer):
+            assert os.lstat(os.path.join(layer, name)).st_uid == 1000, name
 
 
 def main():
