@@ -35,34 +35,30 @@ static void check_references(const struct checker *c, const struct node *service
     const struct node *mounts = node_get(service, "volumes"), *configs = node_get(service, "configs"),
                       *secrets = node_get(service, "secrets"),
                       *build_secrets = node_get(node_get(service, "build"), "secrets");
-    node_foreach_entry (e, node_get(service, "networks"))
+    node_foreach_entry(e, node_get(service, "networks"))
         check_defined(c, "networks", "network", e->key, e->value);
-    node_foreach_item (i, mounts)
-        if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
-            check_defined(c, "volumes", "volume", node_get_text(mounts->list.items[i], "source"),
-                          mounts->list.items[i]);
-    node_foreach_item (i, configs)
-        check_defined(c, "configs", "config", node_get_text(configs->list.items[i], "source"),
-                      configs->list.items[i]);
-    node_foreach_item (i, secrets)
-        check_defined(c, "secrets", "secret", node_get_text(secrets->list.items[i], "source"),
-                      secrets->list.items[i]);
-    node_foreach_item (i, build_secrets)
+    node_foreach_item(i, mounts) if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
+        check_defined(c, "volumes", "volume", node_get_text(mounts->list.items[i], "source"),
+                      mounts->list.items[i]);
+    node_foreach_item(i, configs) check_defined(
+        c, "configs", "config", node_get_text(configs->list.items[i], "source"), configs->list.items[i]);
+    node_foreach_item(i, secrets) check_defined(
+        c, "secrets", "secret", node_get_text(secrets->list.items[i], "source"), secrets->list.items[i]);
+    node_foreach_item(i, build_secrets)
         check_defined(c, "secrets", "secret", node_get_text(build_secrets->list.items[i], "source"),
                       build_secrets->list.items[i]);
-    node_foreach_entry (e, node_get(service, "models"))
-        check_defined(c, "models", "model", e->key, e->value);
+    node_foreach_entry(e, node_get(service, "models")) check_defined(c, "models", "model", e->key, e->value);
 }
 
 static void check_dependencies(const struct checker *c, const struct node *service)
 {
-    node_foreach_entry (e, node_get(service, "depends_on")) {
+    node_foreach_entry(e, node_get(service, "depends_on"))
+    {
         if (str_eq(e->key, c->service))
             fail(c, e->value, NULL, "depends on itself");
         else if (!node_get(tree_services(c->tree), e->key) &&
                  (node_get_bool(e->value, "required") || !node_get(c->disabled, e->key)))
-            fail(c, e->value,
-                 node_get(c->disabled, e->key) ? "its profiles are not active" : NULL,
+            fail(c, e->value, node_get(c->disabled, e->key) ? "its profiles are not active" : NULL,
                  "depends on undefined service %s", e->key);
     }
 }
@@ -79,7 +75,8 @@ static void check_same(const struct checker *c, const struct node *service, cons
 static void check_limits(const struct checker *c, const struct node *service)
 {
     const struct node *deploy = node_get(service, "deploy"), *resources = node_get(deploy, "resources");
-    const struct node *limits = node_get(resources, "limits"), *reserved = node_get(resources, "reservations");
+    const struct node *limits = node_get(resources, "limits"),
+                      *reserved = node_get(resources, "reservations");
     const struct node *scale = node_get(service, "scale");
     check_same(c, service, "scale", deploy, "replicas", "deploy.replicas");
     check_same(c, service, "cpus", limits, "cpus", "deploy.resources.limits.cpus");
@@ -91,7 +88,8 @@ static void check_limits(const struct checker *c, const struct node *service)
     if (node_is(scale, NODE_INT) && scale->integer < 0)
         fail(c, scale, NULL, "scale: must be greater than or equal to 0");
     if (node_is(scale, NODE_INT) && scale->integer > 1 && node_get(service, "container_name"))
-        fail(c, scale, NULL, "can't set container_name and a scale of %lld, as container names must be unique",
+        fail(c, scale, NULL,
+             "can't set container_name and a scale of %lld, as container names must be unique",
              (long long)scale->integer);
 }
 
@@ -100,14 +98,17 @@ static void check_mounts(const struct checker *c, const struct node *service)
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *targets = omap_new(tmp);
     const struct node *tmpfs = node_get(service, "tmpfs"), *mounts = node_get(service, "volumes");
-    node_foreach_item (i, tmpfs) {
+    node_foreach_item(i, tmpfs)
+    {
         const char *text = tmpfs->list.items[i]->text;
         omap_set(targets, mem_strndup(tmp, text, strcspn(text, ":")), targets);
     }
-    node_foreach_item (i, mounts) {
+    node_foreach_item(i, mounts)
+    {
         const char *target = node_get_text(mounts->list.items[i], "target");
         if (target && omap_has(targets, target))
-            fail(c, mounts->list.items[i], NULL, "volumes[%u]: target %s already mounted as tmpfs", i, target);
+            fail(c, mounts->list.items[i], NULL, "volumes[%u]: target %s already mounted as tmpfs", i,
+                 target);
     }
 }
 
@@ -121,10 +122,10 @@ static void check_service(const struct checker *c, const struct node *service)
         fail(c, mode, "remove one of them", "declares mutually exclusive 'network_mode' and 'networks'");
     if (node_is(platforms, NODE_LIST) && platforms->list.count && platform) {
         bool found = false;
-        node_foreach_item (i, platforms)
-            found |= node_equal(platforms->list.items[i], platform);
+        node_foreach_item(i, platforms) found |= node_equal(platforms->list.items[i], platform);
         if (!found)
-            fail(c, platforms, NULL, "build.platforms must include the service's platform '%s'", platform->text);
+            fail(c, platforms, NULL, "build.platforms must include the service's platform '%s'",
+                 platform->text);
     }
     check_references(c, service);
     check_dependencies(c, service);
@@ -136,7 +137,8 @@ static void check_container_names(struct checker *c)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *names = omap_new(tmp);
-    node_foreach_entry (e, tree_services(c->tree)) {
+    node_foreach_entry(e, tree_services(c->tree))
+    {
         const char *name = node_get_text(e->value, "container_name");
         if (!name)
             continue;
@@ -171,8 +173,9 @@ static bool report_cycle(struct walk *w, uint32_t depth, uint32_t again)
     for (uint32_t i = from; i <= depth; i++)
         names = strv_add(tmp, names, entries[w->stack[i]].key);
     names = strv_add(tmp, names, entries[again].key);
-    loader_problem(w->loader, entries[again].value, mem_printf(tmp, "services.%s.depends_on", entries[again].key), true,
-                   NULL, "dependency cycle detected: %s", strv_join(tmp, names, " -> "));
+    loader_problem(w->loader, entries[again].value,
+                   mem_printf(tmp, "services.%s.depends_on", entries[again].key), true, NULL,
+                   "dependency cycle detected: %s", strv_join(tmp, names, " -> "));
     return true;
 }
 
@@ -224,7 +227,8 @@ static void check_cycles(struct loader *l, const struct node *tree)
 void loader_consistency(struct loader *l, const struct node *tree, const struct node *disabled)
 {
     struct checker c = {.loader = l, .tree = tree, .disabled = disabled};
-    node_foreach_entry (e, tree_services(tree)) {
+    node_foreach_entry(e, tree_services(tree))
+    {
         c.service = e->key;
         check_service(&c, e->value);
     }

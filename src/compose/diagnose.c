@@ -9,11 +9,12 @@ static void add(struct loader *l, char *text, bool is_error)
     l->diagnostics->error_count += is_error;
 }
 
-static void problem(struct loader *l, const struct node *at, const char *path, bool is_error, const char *text,
-                    const char *hint)
+static void problem(struct loader *l, const struct node *at, const char *path, bool is_error,
+                    const char *text, const char *hint)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    char *place = at && at->file ? mem_printf(tmp, "%s:%u:%u: ", at->file, at->line, at->col) : mem_strdup(tmp, "");
+    char *place =
+        at && at->file ? mem_printf(tmp, "%s:%u:%u: ", at->file, at->line, at->col) : mem_strdup(tmp, "");
     char *whole = mem_printf(tmp, "%s%s%s%s", place, path, path && *path ? ": " : "", text);
     if (!is_error && omap_has(l->warned, whole))
         return;
@@ -29,8 +30,8 @@ static void problem(struct loader *l, const struct node *at, const char *path, b
     add(l, mem_printf(l->owner, hint ? "%s\n%s" : "%s", whole, hint), is_error);
 }
 
-static void report_problem(struct schema_report *report, const struct node *at, const char *path, bool is_error,
-                           const char *text, const char *hint)
+static void report_problem(struct schema_report *report, const struct node *at, const char *path,
+                           bool is_error, const char *text, const char *hint)
 {
     struct loader *l = (struct loader *)((char *)report - offsetof(struct loader, report));
     problem(l, at, path, is_error, text, hint);
@@ -44,8 +45,8 @@ void loader_report_init(struct loader *l)
     l->pass.told = omap_new(l->arena);
 }
 
-void loader_problem(struct loader *l, const struct node *at, const char *path, bool is_error, const char *hint,
-                    const char *fmt, ...)
+void loader_problem(struct loader *l, const struct node *at, const char *path, bool is_error,
+                    const char *hint, const char *fmt, ...)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     va_list ap;

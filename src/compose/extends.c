@@ -1,6 +1,6 @@
 /*
- * extends: a service that starts from another one, of the same file or of another file, whose own extends come
- * first. The other service is copied, because several may start from it.
+ * extends: a service that starts from another one, of the same file or of another file, whose own extends
+ * come first. The other service is copied, because several may start from it.
  */
 #include "compose/loader.h"
 
@@ -22,7 +22,8 @@ static bool in_cycle(struct loader *l, const struct node *at, const struct chain
     char *text = mem_printf(tmp, "%s in %s", chain->service, chain->file);
     for (const struct chain *c = chain->up; c; c = c->up) {
         text = mem_printf(tmp, "%s in %s\n  extends %s", c->service, c->file, text);
-        if ((str_eq(c->file, chain->file) && str_eq(c->service, chain->service)) || ++depth > LOAD_MAX_DEPTH) {
+        if ((str_eq(c->file, chain->file) && str_eq(c->service, chain->service)) ||
+            ++depth > LOAD_MAX_DEPTH) {
             loader_problem(l, at, path, true, NULL, "Circular reference:\n  %s", text);
             return true;
         }
@@ -46,7 +47,8 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
     struct schema_pass saved = l->pass;
     l->pass.base_dir = l->options->no_path_resolution ? NULL : scope->dir;
     l->pass.path = NULL;
-    node_foreach_item (i, documents) {
+    node_foreach_item(i, documents)
+    {
         struct node *document = documents->list.items[i];
         if (!l->options->no_interpolate)
             loader_interpolate(l, document, scope->environment);
@@ -80,8 +82,9 @@ static void extend_from(struct loader *l, const struct scope *scope, struct node
         base = node_entry(tree_services(before), name);
     if (!base) {
         if (loader_status(l) == 0)
-            loader_problem(l, extends, where, true, NULL, "cannot extend service '%s' in %s: service '%s' not found",
-                           entry->key, other.file, name);
+            loader_problem(l, extends, where, true, NULL,
+                           "cannot extend service '%s' in %s: service '%s' not found", entry->key, other.file,
+                           name);
         return;
     }
     extend_service(l, &other, services, before, base, chain);
@@ -107,9 +110,9 @@ static void extend_service(struct loader *l, const struct scope *scope, struct n
     node_remove(entry->value, "extends");
 }
 
-void loader_extend(struct loader *l, const struct scope *scope, struct node *document, const struct node *before)
+void loader_extend(struct loader *l, const struct scope *scope, struct node *document,
+                   const struct node *before)
 {
     struct node *services = tree_services(document);
-    node_foreach_entry (e, services)
-        extend_service(l, scope, services, before, e, NULL);
+    node_foreach_entry(e, services) extend_service(l, scope, services, before, e, NULL);
 }

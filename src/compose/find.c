@@ -12,9 +12,11 @@
 
 #include <ctype.h>
 
-static const char *const names[] = {"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml", NULL};
+static const char *const names[] = {"compose.yaml", "compose.yml", "docker-compose.yml",
+                                    "docker-compose.yaml", NULL};
 static const char *const override_names[] = {"compose.override.yml", "compose.override.yaml",
-                                             "docker-compose.override.yml", "docker-compose.override.yaml", NULL};
+                                             "docker-compose.override.yml", "docker-compose.override.yaml",
+                                             NULL};
 
 const char *environment_lookup(const struct template_scope *scope, const char *name)
 {
@@ -58,9 +60,7 @@ int environment_add_files(struct omap *environment, char *const *files, struct l
         if (r < 0)
             return r;
     }
-    omap_foreach(e, values)
-        if (!omap_has(environment, e->key))
-            omap_set_str(environment, e->key, e->value);
+    omap_foreach(e, values) if (!omap_has(environment, e->key)) omap_set_str(environment, e->key, e->value);
     return 0;
 }
 
@@ -225,15 +225,17 @@ static int check_name(const char *name, struct error *err)
     talloc_free(normal);
     if (valid)
         return 0;
-    return error_set(err, EINVAL,
-                     "invalid project name '%s': must consist only of lowercase alphanumeric characters, hyphens, "
-                     "and underscores as well as start with a letter or number",
-                     name);
+    return error_set(
+        err, EINVAL,
+        "invalid project name '%s': must consist only of lowercase alphanumeric characters, hyphens, "
+        "and underscores as well as start with a letter or number",
+        name);
 }
 
 int loader_find_name(struct loader *l, struct node *const *documents, size_t count, struct error *err)
 {
-    const char *name = l->options->project_name ? l->options->project_name : variable(l, "COMPOSE_PROJECT_NAME");
+    const char *name =
+        l->options->project_name ? l->options->project_name : variable(l, "COMPOSE_PROJECT_NAME");
     if (name) {
         l->name = mem_strdup(l->arena, name);
         return check_name(name, err);

@@ -11,8 +11,7 @@
 static struct omap *copy_environment(struct loader *l, const struct omap *from)
 {
     struct omap *copy = omap_new(l->arena);
-    omap_foreach(e, from)
-        omap_set_str(copy, e->key, e->value);
+    omap_foreach(e, from) omap_set_str(copy, e->key, e->value);
     return copy;
 }
 
@@ -31,12 +30,14 @@ static bool in_cycle(struct loader *l, const struct node *at, const struct scope
     return false;
 }
 
-static char **env_files_of(struct loader *l, const struct scope *scope, const struct node *item, const char *dir)
+static char **env_files_of(struct loader *l, const struct scope *scope, const struct node *item,
+                           const char *dir)
 {
     const struct node *given = node_get(item, "env_file");
     char **files = NULL;
     if (given) {
-        node_foreach_item (i, given) {
+        node_foreach_item(i, given)
+        {
             char *path = path_join(l->arena, scope->dir, given->list.items[i]->text);
             if (!str_eq(path, "/dev/null"))
                 files = strv_add(l->arena, files, path);
@@ -55,7 +56,8 @@ static void include_files(struct loader *l, const struct scope *inner, const str
 {
     struct node *made = NULL;
     const struct node *paths = node_get(item, "path");
-    node_foreach_item (i, paths) {
+    node_foreach_item(i, paths)
+    {
         struct node *documents;
         struct error err = ERROR_INIT;
         struct scope scope = *inner;
@@ -67,7 +69,8 @@ static void include_files(struct loader *l, const struct scope *inner, const str
                            err.hint[0] ? err.hint : NULL, "%s", err.text);
             return;
         }
-        node_foreach_item (k, documents) {
+        node_foreach_item(k, documents)
+        {
             node_remove(documents->list.items[k], "name");
             node_remove(documents->list.items[k], "version");
             if (loader_layer(l, &scope, documents->list.items[k], &made) < 0)
@@ -78,7 +81,8 @@ static void include_files(struct loader *l, const struct scope *inner, const str
         *tree = *tree ? schema_merge_objects(l->arena, &object_project, *tree, made) : made;
 }
 
-static void include_one(struct loader *l, const struct scope *scope, const struct node *item, struct node **tree)
+static void include_one(struct loader *l, const struct scope *scope, const struct node *item,
+                        struct node **tree)
 {
     const struct node *paths = node_get(item, "path");
     const char *given = node_get_text(item, "project_directory");
@@ -87,11 +91,12 @@ static void include_one(struct loader *l, const struct scope *scope, const struc
         loader_problem(l, item, "include", true, NULL, "'path' is missing");
         return;
     }
-    node_foreach_item (i, paths) {
+    node_foreach_item(i, paths)
+    {
         const char *path = paths->list.items[i]->text;
         if (str_starts(path, "oci://") || str_starts(path, "https://") || str_starts(path, "git@")) {
-            loader_problem(l, paths->list.items[i], "include", true, NULL, "'%s': remote files are not supported",
-                           path);
+            loader_problem(l, paths->list.items[i], "include", true, NULL,
+                           "'%s': remote files are not supported", path);
             return;
         }
     }
@@ -116,7 +121,6 @@ int loader_include(struct loader *l, const struct scope *scope, struct node *ite
     l->pass.base_dir = NULL;
     struct node *list = schema_canon_field(&l->pass, field, items);
     l->pass.path = NULL;
-    node_foreach_item (i, list)
-        include_one(l, scope, list->list.items[i], tree);
+    node_foreach_item(i, list) include_one(l, scope, list->list.items[i], tree);
     return loader_status(l);
 }

@@ -44,12 +44,14 @@ static void walk(struct place *place, struct node *node)
         talloc_free(text);
     }
     const struct schema_path *up = place->path;
-    node_foreach_item (i, node) {
+    node_foreach_item(i, node)
+    {
         struct schema_path frame = {.up = up, .index = i};
         place->path = &frame;
         walk(place, node->list.items[i]);
     }
-    node_foreach_entry (e, node) {
+    node_foreach_entry(e, node)
+    {
         struct schema_path frame = {.up = up, .key = e->key};
         place->path = &frame;
         walk(place, e->value);
@@ -59,7 +61,10 @@ static void walk(struct place *place, struct node *node)
 
 void loader_interpolate(struct loader *l, struct node *tree, struct omap *environment)
 {
-    struct place place = {.scope = {.lookup = lookup, .unset = unset, .data = environment}, .loader = l};
+    struct place place = {
+        .scope = {.lookup = lookup, .unset = unset, .data = environment},
+          .loader = l
+    };
     walk(&place, tree);
 }
 

@@ -61,10 +61,12 @@ int loader_read(struct loader *l, const char *path, struct node **ret_documents,
         return r;
     if ((*ret_documents)->list.count == 0)
         return error_set(err, EINVAL, "%s: empty compose file", name);
-    node_foreach_item (i, *ret_documents)
-        if ((*ret_documents)->list.items[i]->kind != NODE_MAP)
-            return error_set(err, EINVAL, "%s:%u:%u: the top level must be a mapping", name,
-                             (*ret_documents)->list.items[i]->line, (*ret_documents)->list.items[i]->col);
+    node_foreach_item(
+        i, *ret_documents) if ((*ret_documents)->list.items[i]->kind !=
+                               NODE_MAP) return error_set(err, EINVAL,
+                                                          "%s:%u:%u: the top level must be a mapping", name,
+                                                          (*ret_documents)->list.items[i]->line,
+                                                          (*ret_documents)->list.items[i]->col);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /*
- * The whole pipeline: find -> read -> name -> layer on layer -> check -> normalize -> profiles -> consistency ->
- * selection -> env files -> prune -> bind. Each step reports all it finds; the first step that found an error is the last.
+ * The whole pipeline: find -> read -> name -> layer on layer -> check -> normalize -> profiles -> consistency
+ * -> selection -> env files -> prune -> bind. Each step reports all it finds; the first step that found an
+ * error is the last.
  */
 #include "compose/load.h"
 
@@ -39,16 +40,18 @@ static void warn_version(struct loader *l, const struct node *document)
 {
     const struct node *version = node_get(document, "version");
     if (version)
-        loader_problem(l, version, "", false, NULL,
-                       "the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential "
-                       "confusion");
+        loader_problem(
+            l, version, "", false, NULL,
+            "the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential "
+            "confusion");
 }
 
 static int layer_all(struct loader *l, struct node **documents, struct node **tree)
 {
     for (size_t i = 0; l->files[i]; i++) {
         struct scope scope = {.dir = l->working_dir, .environment = l->environment, .file = l->files[i]};
-        node_foreach_item (k, documents[i]) {
+        node_foreach_item(k, documents[i])
+        {
             warn_version(l, documents[i]->list.items[k]);
             if (loader_layer(l, &scope, documents[i]->list.items[k], tree) < 0)
                 break;
@@ -100,7 +103,8 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
     return loader_status(l);
 }
 
-static struct project *make_project(struct loader *l, const void *owner, struct node *tree, struct node *disabled)
+static struct project *make_project(struct loader *l, const void *owner, struct node *tree,
+                                    struct node *disabled)
 {
     struct project *project = project_bind(owner, tree, disabled, l->arena, l->environment);
     project->name = mem_strdup(project, l->name);
@@ -108,8 +112,7 @@ static struct project *make_project(struct loader *l, const void *owner, struct 
     project->files = strv_dup(project, l->files);
     project->env_files = strv_dup(project, l->env_files);
     project->environment = omap_new(project);
-    omap_foreach(e, l->environment)
-        omap_set_str(project->environment, e->key, e->value);
+    omap_foreach(e, l->environment) omap_set_str(project->environment, e->key, e->value);
     project->tree = tree;
     project->raw = l->options->no_interpolate;
     mem_steal(project, l->arena);

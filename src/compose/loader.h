@@ -3,8 +3,8 @@
  * What the parts of the loader share. Not for other folders: they include compose/load.h.
  *
  * A loader works for one call of project_load. Its arena holds all trees and goes to the project in the end.
- * A scope is where a file is read from: which directory relative paths start from and which variables it sees;
- * the main files share one, an included file has its own, an extended file has its own directory.
+ * A scope is where a file is read from: which directory relative paths start from and which variables it
+ * sees; the main files share one, an included file has its own, an extended file has its own directory.
  */
 #include "base/strv.h"
 #include "compose/load.h"
@@ -44,7 +44,8 @@ struct scope {
 void loader_report_init(struct loader *loader);
 void loader_problem(struct loader *loader, const struct node *at, const char *path, bool is_error,
                     const char *hint, const char *fmt, ...) PRINTF_LIKE(6, 7);
-void loader_failed(struct loader *loader, struct error *failed); /* an error value that has its text already */
+void loader_failed(struct loader *loader,
+                   struct error *failed); /* an error value that has its text already */
 /* 0, or the first error's code: whether anything was reported as an error. */
 int loader_status(const struct loader *loader);
 

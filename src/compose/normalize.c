@@ -1,6 +1,6 @@
 /*
- * What is implied gets written down: the default network, real names of resources, dependencies that links and
- * shared namespaces mean, the parts of a build that have a default.
+ * What is implied gets written down: the default network, real names of resources, dependencies that links
+ * and shared namespaces mean, the parts of a build that have a default.
  */
 #include "compose/loader.h"
 
@@ -10,7 +10,8 @@
 static void name_resources(struct loader *l, struct node *tree, const char *section,
                            const struct schema_object *object)
 {
-    node_foreach_entry (e, node_get(tree, section)) {
+    node_foreach_entry(e, node_get(tree, section))
+    {
         if (node_get(e->value, "name"))
             continue;
         const char *name =
@@ -56,7 +57,7 @@ static void imply_dependencies(struct loader *l, struct node *service)
 {
     static const char *const namespaces[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
     const struct node *links = node_get(service, "links"), *from = node_get(service, "volumes_from");
-    node_foreach_item (i, links)
+    node_foreach_item(i, links)
         add_dependency(l, service, before_colon(l, links->list.items[i]->text), links->list.items[i], true);
     for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
         const struct node *value = node_get(service, namespaces[i]);
@@ -64,9 +65,8 @@ static void imply_dependencies(struct loader *l, struct node *service)
         if (name)
             add_dependency(l, service, name, value, true);
     }
-    node_foreach_item (i, from)
-        if (!str_starts(from->list.items[i]->text, "container:"))
-            add_dependency(l, service, before_colon(l, from->list.items[i]->text), from->list.items[i], false);
+    node_foreach_item(i, from) if (!str_starts(from->list.items[i]->text, "container:"))
+        add_dependency(l, service, before_colon(l, from->list.items[i]->text), from->list.items[i], false);
 }
 
 static void normalize_build(struct loader *l, struct node *service)
@@ -116,10 +116,10 @@ void loader_fill(struct loader *l, struct node *tree)
 {
     static const char *const sections[] = {"networks", "volumes", "configs", "secrets"};
     for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
-        node_foreach_entry (e, node_get(tree, sections[i]))
-            if (e->value->kind != NODE_MAP)
-                e->value = node_new(l->arena, NODE_MAP, e->value);
-    node_foreach_entry (e, tree_services(tree)) {
+        node_foreach_entry(e, node_get(tree, sections[i])) if (e->value->kind != NODE_MAP) e->value =
+            node_new(l->arena, NODE_MAP, e->value);
+    node_foreach_entry(e, tree_services(tree))
+    {
         hosts_sort(node_get(e->value, "extra_hosts"));
         hosts_sort(node_get(node_get(e->value, "build"), "extra_hosts"));
     }
@@ -127,8 +127,7 @@ void loader_fill(struct loader *l, struct node *tree)
 
 void loader_normalize(struct loader *l, struct node *tree)
 {
-    node_foreach_entry (e, tree_services(tree))
-        normalize_service(l, tree, e->value);
+    node_foreach_entry(e, tree_services(tree)) normalize_service(l, tree, e->value);
     name_resources(l, tree, "networks", &object_network);
     name_resources(l, tree, "volumes", &object_volume);
     name_resources(l, tree, "configs", &object_config);

@@ -5,8 +5,8 @@
 enum { FIRST_BLOCK = 16 * 1024, LAST_BLOCK = 1024 * 1024, ALIGN = 8 };
 
 struct arena {
-    char *next;  /* free room in the newest block */
-    size_t left; /* bytes there */
+    char *next;   /* free room in the newest block */
+    size_t left;  /* bytes there */
     size_t block; /* size of the next block: they double, so that small trees stay small */
 };
 

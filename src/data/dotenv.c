@@ -72,8 +72,8 @@ static int read_key(struct parser *p, char **ret, bool *ret_bare, struct error *
     const char *start = p->at, *c = start;
     while (*c && *c != '=' && *c != ':' && *c != '\n') {
         if (!is_blank(*c) && !is_key_character((unsigned char)*c))
-            return error_set(err, EINVAL, "line %u: unexpected character '%c' in variable name '%.*s'", p->line,
-                             *c, (int)strcspn(start, "\n"), start);
+            return error_set(err, EINVAL, "line %u: unexpected character '%c' in variable name '%.*s'",
+                             p->line, *c, (int)strcspn(start, "\n"), start);
         c++;
     }
     const char *end = c;

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * .env files and the env_file of services. The grammar is that of docker compose: KEY=VALUE or KEY: VALUE, an
- * optional `export`, # comments, single quotes for literal text, double quotes for escapes and variables, both
- * over several lines; a bare KEY takes its value from the environment, if there is one.
+ * optional `export`, # comments, single quotes for literal text, double quotes for escapes and variables,
+ * both over several lines; a bare KEY takes its value from the environment, if there is one.
  */
 #include "base/error.h"
 #include "base/omap.h"
@@ -14,7 +14,8 @@ enum { DOTENV_MAX_SIZE = 4 << 20 };
  * Adds what `text` says to `values` (strings). Variables in values are looked up in `scope` first, then among
  * `values`, so that later lines and files see earlier ones. Errors say "line N".
  */
-int dotenv_parse(const char *text, const struct template_scope *scope, struct omap *values, struct error *err);
+int dotenv_parse(const char *text, const struct template_scope *scope, struct omap *values,
+                 struct error *err);
 
 /* The raw form: no quotes, no variables; KEY=VALUE to the end of the line. */
 int dotenv_parse_raw(const char *text, const struct template_scope *scope, struct omap *values,

@@ -147,8 +147,8 @@ void scalar_resolve(struct node *node)
 }
 
 /* YAML 1.1 booleans, which other readers would take for one. */
-static const char *const old_booleans[] = {"y",  "Y",  "yes", "Yes", "YES", "on",  "On",  "ON", "n",
-                                           "N",  "no", "No",  "NO",  "off", "Off", "OFF", NULL};
+static const char *const old_booleans[] = {"y", "Y",  "yes", "Yes", "YES", "on",  "On",  "ON", "n",
+                                           "N", "no", "No",  "NO",  "off", "Off", "OFF", NULL};
 
 /* 190:20:30, a number to base 60 in YAML 1.1. */
 static bool is_base60(const char *s)
@@ -236,15 +236,15 @@ void number_print(double value, enum number_style style, char text[NUMBER_ROOM])
     char digits[NUMBER_ROOM];
     int count = shortest_digits(value, false, digits);
     const char *e = strchr(digits, 'e');
-    int exponent = atoi(e + 1);
+    int exponent = (int)strtol(e + 1, NULL, 10);
     if (exponent >= lowest[style] && exponent < highest[style]) {
         int decimals = count - 1 - exponent, n;
         n = snprintf(text, NUMBER_ROOM, "%.*f", decimals > 0 ? decimals : 0, value);
         for (int i = decimals; i < 0; i++)
             text[n + i] = '0'; /* beyond the shortest digits */
     } else {
-        snprintf(text, NUMBER_ROOM, style == NUMBER_JSON ? "%.*se%c%d" : "%.*se%c%02d", (int)(e - digits), digits,
-                 exponent < 0 ? '-' : '+', abs(exponent));
+        snprintf(text, NUMBER_ROOM, style == NUMBER_JSON ? "%.*se%c%d" : "%.*se%c%02d", (int)(e - digits),
+                 digits, exponent < 0 ? '-' : '+', abs(exponent));
     }
 }
 

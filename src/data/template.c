@@ -30,8 +30,9 @@ static int expand(struct buffer *out, const char *text, size_t size, const struc
                   unsigned depth, const char *whole, struct error *err);
 
 /* One ${...}: `body` is what stands between the braces. */
-static int expand_braced(struct buffer *out, const char *body, size_t size, const struct template_scope *scope,
-                         unsigned depth, const char *whole, struct error *err)
+static int expand_braced(struct buffer *out, const char *body, size_t size,
+                         const struct template_scope *scope, unsigned depth, const char *whole,
+                         struct error *err)
 {
     size_t n = name_length(body);
     if (n > size)
@@ -92,7 +93,8 @@ static int expand(struct buffer *out, const char *text, size_t size, const struc
     while (text < end) {
         const char *dollar = memchr(text, '$', (size_t)(end - text));
         if (out->size > TEMPLATE_MAX_SIZE)
-            return error_set(err, E2BIG, "variables make the text larger than %d MiB", TEMPLATE_MAX_SIZE >> 20);
+            return error_set(err, E2BIG, "variables make the text larger than %d MiB",
+                             TEMPLATE_MAX_SIZE >> 20);
         if (!dollar || dollar + 1 == end) {
             buffer_add(out, text, (size_t)(end - text));
             return 0;

@@ -2,8 +2,8 @@
 /*
  * Variables in texts, as Compose files and .env files write them (Compose specification, interpolation):
  * $NAME, ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?message}, ${NAME?message}, ${NAME:+text},
- * ${NAME+text}, and $$ for a dollar sign. Operands are expanded in turn, and only when they are used. A dollar
- * sign in front of anything else stands for itself.
+ * ${NAME+text}, and $$ for a dollar sign. Operands are expanded in turn, and only when they are used. A
+ * dollar sign in front of anything else stands for itself.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -12,7 +12,8 @@
 
 struct template_scope {
     const char *(*lookup)(const struct template_scope *scope, const char *name); /* NULL: not set */
-    void (*unset)(const struct template_scope *scope, const char *name); /* told of names without value; or NULL */
+    void (*unset)(const struct template_scope *scope,
+                  const char *name); /* told of names without value; or NULL */
     void *data;
 };
 

@@ -100,9 +100,7 @@ static struct traits analyse(const char *text)
 
 static enum style choose_style(const char *text, const struct traits *t, bool key)
 {
-    enum style style = strchr(text, '\n')            ? LITERAL
-                       : scalar_is_ambiguous(text) ? DOUBLE_QUOTED
-                                                     : PLAIN;
+    enum style style = strchr(text, '\n') ? LITERAL : scalar_is_ambiguous(text) ? DOUBLE_QUOTED : PLAIN;
     if (key && t->multi_line)
         style = DOUBLE_QUOTED;
     if (style == LITERAL && (!t->block || key))
@@ -119,9 +117,22 @@ static void write_double_quoted(struct buffer *out, const char *text)
     static const struct {
         unsigned c;
         const char *escape;
-    } names[] = {{'\a', "\\a"},   {'\b', "\\b"},   {'\t', "\\t"},  {'\n', "\\n"},    {'\v', "\\v"},   {'\f', "\\f"},
-                 {'\r', "\\r"},   {0x1b, "\\e"},   {'"', "\\\""},  {'\\', "\\\\"},   {0x85, "\\N"},
-                 {0x2028, "\\L"}, {0x2029, "\\P"}, {0xfeff, "\\uFEFF"}};
+    } names[] = {
+        {'\a',   "\\a"    },
+        {'\b',   "\\b"    },
+        {'\t',   "\\t"    },
+        {'\n',   "\\n"    },
+        {'\v',   "\\v"    },
+        {'\f',   "\\f"    },
+        {'\r',   "\\r"    },
+        {0x1b,   "\\e"    },
+        {'"',    "\\\""   },
+        {'\\',   "\\\\"   },
+        {0x85,   "\\N"    },
+        {0x2028, "\\L"    },
+        {0x2029, "\\P"    },
+        {0xfeff, "\\uFEFF"}
+    };
     buffer_add_char(out, '"');
     for (size_t size; *text; text += size) {
         unsigned c = decode(text, &size);
@@ -235,7 +246,8 @@ static void write_value(struct buffer *out, const struct node *node, unsigned in
 /* A list or map whose first line is already indented. */
 static void write_block(struct buffer *out, const struct node *node, unsigned indent)
 {
-    node_foreach_item (i, node) {
+    node_foreach_item(i, node)
+    {
         if (i > 0)
             buffer_add_fill(out, ' ', indent);
         buffer_add_char(out, '-');
@@ -247,7 +259,8 @@ static void write_block(struct buffer *out, const struct node *node, unsigned in
         }
     }
     bool first = true;
-    node_foreach_entry (e, node) {
+    node_foreach_entry(e, node)
+    {
         if (!first)
             buffer_add_fill(out, ' ', indent);
         first = false;

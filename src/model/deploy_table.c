@@ -107,7 +107,8 @@ static const struct schema_field resources_fields[] = {
     ROW(type_object, "limits", .object = &object_limits),
     ROW(type_object, "reservations", .object = &object_reservations),
 };
-static const struct schema_object object_resources = OBJECT("resources", resources_fields, .extensions = true);
+static const struct schema_object object_resources =
+    OBJECT("resources", resources_fields, .extensions = true);
 
 static const struct schema_field restart_policy_fields[] = {
     ROW(type_string, "condition"),
@@ -129,7 +130,8 @@ static const struct schema_field placement_fields[] = {
     ROW(type_objects, "preferences", .object = &object_preference),
     ROW(type_int, "max_replicas_per_node", .flags = FIELD_WHOLE),
 };
-static const struct schema_object object_placement = OBJECT("placement", placement_fields, .extensions = true);
+static const struct schema_object object_placement =
+    OBJECT("placement", placement_fields, .extensions = true);
 
 static const struct schema_field deploy_fields[] = {
     ROW(type_string, "mode", STORED),
@@ -145,7 +147,8 @@ static const struct schema_field deploy_fields[] = {
 const struct schema_object object_deploy = OBJECT("deploy", deploy_fields, .extensions = true);
 
 static const struct schema_field hook_fields[] = {
-    ROW(type_command, "command", .merge = MERGE_REPLACE, .flags = FIELD_NULLABLE | FIELD_KEEP_ZERO | FIELD_JSON_NULL),
+    ROW(type_command, "command", .merge = MERGE_REPLACE,
+        .flags = FIELD_NULLABLE | FIELD_KEEP_ZERO | FIELD_JSON_NULL),
     ROW(type_string, "user"),
     ROW(type_bool, "privileged"),
     ROW(type_string, "working_dir"),
@@ -228,5 +231,5 @@ static void build_check(struct schema_pass *pass, const struct node *map)
     if (node_get(map, "dockerfile") && node_get(map, "dockerfile_inline"))
         schema_error(pass, map, NULL, "'dockerfile' and 'dockerfile_inline' exclude each other");
 }
-const struct schema_object object_build = OBJECT("build", build_fields, .extensions = true,
-                                                 .from_short = build_from_context, .check = build_check);
+const struct schema_object object_build =
+    OBJECT("build", build_fields, .extensions = true, .from_short = build_from_context, .check = build_check);

@@ -8,7 +8,8 @@
 #define STORED .support = SUPPORT_STORED
 
 /* A boolean, or the old form {name: X}, whose name the object's finish takes out. */
-static struct node *canon_external(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_external(struct schema_pass *pass, const struct schema_field *field,
+                                   struct node *in)
 {
     if (in->kind != NODE_MAP)
         return type_bool.canon(pass, field, in);
@@ -33,9 +34,8 @@ static void external_check(struct schema_pass *pass, const struct node *map)
 {
     if (!node_get_bool(map, "external"))
         return;
-    node_foreach_entry (e, map)
-        if (e->row && !str_eq(e->key, "external") && !str_eq(e->key, "name"))
-            schema_error(pass, e->value, "remove one of them", "'external' and '%s' exclude each other", e->key);
+    node_foreach_entry(e, map) if (e->row && !str_eq(e->key, "external") && !str_eq(e->key, "name"))
+        schema_error(pass, e->value, "remove one of them", "'external' and '%s' exclude each other", e->key);
 }
 
 static const struct schema_field pool_fields[] = {
@@ -76,8 +76,8 @@ static void network_finish(struct schema_pass *pass, struct node *map)
 {
     external_finish(pass, &object_network, map);
 }
-const struct schema_object object_network = OBJECT("network", network_fields, .extensions = true,
-                                                   .finish = network_finish, .check = external_check);
+const struct schema_object object_network =
+    OBJECT("network", network_fields, .extensions = true, .finish = network_finish, .check = external_check);
 
 #define AT(member_, ctype_) MEMBER(struct volume, member_, ctype_)
 static const struct schema_field volume_fields[] = {
@@ -98,8 +98,8 @@ static void volume_finish(struct schema_pass *pass, struct node *map)
         node_set(pass->arena, options, "device",
                  node_string(pass->arena, path_resolve(pass, device), node_get(options, "device")));
 }
-const struct schema_object object_volume = OBJECT("volume", volume_fields, .extensions = true,
-                                                  .finish = volume_finish, .check = external_check);
+const struct schema_object object_volume =
+    OBJECT("volume", volume_fields, .extensions = true, .finish = volume_finish, .check = external_check);
 
 #define AT(member_) MEMBER(struct file_object, member_, char *)
 static const struct schema_field config_fields[] = {
@@ -190,7 +190,8 @@ static struct node *include_from_path(struct schema_pass *pass, const struct sch
     schema_put(pass->arena, object, map, "path", paths);
     return map;
 }
-const struct schema_object object_include = OBJECT("include", include_fields, .from_short = include_from_path);
+const struct schema_object object_include =
+    OBJECT("include", include_fields, .from_short = include_from_path);
 
 static const struct schema_field project_fields[] = {
     ROW(type_string, "version", .flags = FIELD_HIDDEN),

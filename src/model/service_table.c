@@ -46,9 +46,9 @@ static const char *const condition_choices[] = {"service_started", "service_heal
 
 /* depends_on.X */
 static const struct schema_field dependency_fields[] = {
-    ROW(type_string, "condition", .choices = condition_choices, .flags = FIELD_REQUIRED, DOC("what to wait for")),
-    ROW(type_bool, "restart", DOC("restart this service when compose restarts the other")),
-    ROW(type_bool, "required", .flags = FIELD_KEEP_ZERO | FIELD_NO_CAST, DOC("false: go on without it")),
+    ROW(type_string, "condition", .choices = condition_choices, .flags = FIELD_REQUIRED),
+    ROW(type_bool, "restart"),
+    ROW(type_bool, "required", .flags = FIELD_KEEP_ZERO | FIELD_NO_CAST),
 };
 
 static struct node *dependency_from_name(struct schema_pass *pass, const struct schema_object *object,
@@ -65,9 +65,9 @@ static struct node *dependency_from_name(struct schema_pass *pass, const struct 
 }
 
 static void dependency_finish(struct schema_pass *pass, struct node *map);
-static const struct schema_object object_dependency = OBJECT(
-    "dependency", dependency_fields, .extensions = true, .from_short = dependency_from_name,
-    .finish = dependency_finish);
+static const struct schema_object object_dependency =
+    OBJECT("dependency", dependency_fields, .extensions = true, .from_short = dependency_from_name,
+           .finish = dependency_finish);
 
 static void dependency_finish(struct schema_pass *pass, struct node *map)
 {
@@ -124,8 +124,9 @@ static void healthcheck_check(struct schema_pass *pass, const struct node *map)
         return;
     const char *first = node_text(test->list.items[0]);
     if (!str_eq(first, "NONE") && !str_eq(first, "CMD") && !str_eq(first, "CMD-SHELL"))
-        schema_error(pass, test, "put \"CMD\" in front of the command", "test must start with \"NONE\", \"CMD\" or "
-                                                                        "\"CMD-SHELL\"");
+        schema_error(pass, test, "put \"CMD\" in front of the command",
+                     "test must start with \"NONE\", \"CMD\" or "
+                     "\"CMD-SHELL\"");
 }
 
 static const struct schema_object object_healthcheck =
@@ -176,7 +177,8 @@ static struct node *canon_provider_options(struct schema_pass *pass, const struc
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    node_foreach_entry (e, in) {
+    node_foreach_entry(e, in)
+    {
         struct node *list = node_new(pass->arena, NODE_LIST, e->value);
         struct node *values = e->value;
         uint32_t count = values->kind == NODE_LIST ? values->list.count : 1;
@@ -243,7 +245,8 @@ static const struct schema_field service_fields[] = {
     ROW(type_string, "container_name", .valid = is_container_name, AT_STRING(container_name),
         .expects = "a container name: two or more letters, digits, '_', '.' or '-'"),
     ROW(type_object, "credential_spec", .object = &object_credential, STORED),
-    ROW(type_object_map, "depends_on", .object = &object_dependency, .flags = FIELD_LIST_FORM | FIELD_NO_HASH),
+    ROW(type_object_map, "depends_on", .object = &object_dependency,
+        .flags = FIELD_LIST_FORM | FIELD_NO_HASH),
     ROW(type_object, "deploy", .object = &object_deploy, .flags = FIELD_NULLABLE),
     ROW(type_strings, "device_cgroup_rules", DISTINCT, AT_STRINGS(devices_cgroup_rules)),
     ROW(type_objects, "devices", .object = &object_device, .unique = UNIQUE_KEY),
@@ -278,8 +281,8 @@ static const struct schema_field service_fields[] = {
     ROW(type_bytes, "memswap_limit"),
     ROW(type_bytes, "mem_swappiness", AT_INT(mem_swappiness)),
     ROW(type_string, "mac_address", AT_STRING(mac_address)),
-    ROW(type_object_map, "models", .object = &object_service_model, .flags = FIELD_LIST_FORM | FIELD_NULL_VALUES,
-        MISSING),
+    ROW(type_object_map, "models", .object = &object_service_model,
+        .flags = FIELD_LIST_FORM | FIELD_NULL_VALUES, MISSING),
     ROW(type_string, "network_mode", AT_STRING(network_mode)),
     ROW(type_object_map, "networks", .object = &object_service_network,
         .flags = FIELD_LIST_FORM | FIELD_NULL_VALUES),

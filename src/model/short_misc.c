@@ -19,7 +19,8 @@ static const struct schema_field device_fields[] = {
     ROW(type_string, "permissions", MEMBER(struct device_mapping, permissions, char *)),
 };
 
-static struct node *device_from_text(struct schema_pass *pass, const struct schema_object *object, struct node *in)
+static struct node *device_from_text(struct schema_pass *pass, const struct schema_object *object,
+                                     struct node *in)
 {
     if (in->kind != NODE_STRING)
         return refuse(pass, in);
@@ -48,8 +49,8 @@ static void device_check(struct schema_pass *pass, const struct node *map)
         schema_error(pass, map, NULL, "'target' is missing");
 }
 const struct schema_object object_device =
-    OBJECT("device", device_fields, .extensions = true, .from_short = device_from_text, .list_key = device_key,
-           .check = device_check);
+    OBJECT("device", device_fields, .extensions = true, .from_short = device_from_text,
+           .list_key = device_key, .check = device_check);
 
 static const struct schema_field env_file_fields[] = {
     ROW(type_path, "path", .flags = FIELD_REQUIRED),
@@ -78,8 +79,9 @@ static const char *env_file_key(struct arena *arena UNUSED, const struct node *m
 {
     return node_get_text(map, "path");
 }
-const struct schema_object object_env_file = OBJECT(
-    "env_file", env_file_fields, .from_short = env_file_from_path, .finish = env_file_finish, .list_key = env_file_key);
+const struct schema_object object_env_file =
+    OBJECT("env_file", env_file_fields, .from_short = env_file_from_path, .finish = env_file_finish,
+           .list_key = env_file_key);
 
 static const struct schema_field reference_fields[] = {
     ROW(type_string, "source", MEMBER(struct file_reference, source, char *)),
@@ -120,13 +122,15 @@ static const char *secret_key(struct arena *arena, const struct node *map)
     const char *target = node_get_text(map, "target"), *source = node_get_text(map, "source");
     return target ? target : source ? arena_printf(arena, "/run/secrets/%s", source) : NULL;
 }
-const struct schema_object object_service_config = OBJECT(
-    "config", reference_fields, .extensions = true, .from_short = reference_from_name, .list_key = config_key);
+const struct schema_object object_service_config =
+    OBJECT("config", reference_fields, .extensions = true, .from_short = reference_from_name,
+           .list_key = config_key);
 const struct schema_object object_service_secret =
     OBJECT("secret", reference_fields, .extensions = true, .from_short = reference_from_name,
            .finish = secret_finish, .list_key = secret_key);
-const struct schema_object object_build_secret = OBJECT(
-    "secret", reference_fields, .extensions = true, .from_short = reference_from_name, .list_key = secret_key);
+const struct schema_object object_build_secret =
+    OBJECT("secret", reference_fields, .extensions = true, .from_short = reference_from_name,
+           .list_key = secret_key);
 
 static const struct schema_field ulimit_fields[] = {
     ROW(type_int, "soft", .flags = FIELD_REQUIRED | FIELD_WHOLE, MEMBER(struct ulimit, soft, int64_t)),
@@ -152,7 +156,8 @@ static void add_host(struct schema_pass *pass, struct node *list, const struct n
     }
     node_list_add(pass->arena, list,
                   node_string(pass->arena,
-                              arena_printf(pass->arena, "%.*s=%.*s", (int)host_length, host, (int)n, address), at));
+                              arena_printf(pass->arena, "%.*s=%.*s", (int)host_length, host, (int)n, address),
+                              at));
 }
 
 static void host_from_text(struct schema_pass *pass, struct node *list, const struct node *item)
@@ -173,20 +178,23 @@ static int by_text(const void *a, const void *b)
     return strcmp((*(struct node *const *)a)->text, (*(struct node *const *)b)->text);
 }
 
-static struct node *canon_hosts(struct schema_pass *pass, const struct schema_field *field UNUSED, struct node *in)
+static struct node *canon_hosts(struct schema_pass *pass, const struct schema_field *field UNUSED,
+                                struct node *in)
 {
     if (in->kind != NODE_LIST && in->kind != NODE_MAP) {
         schema_error(pass, in, NULL, "must be a mapping or a list of HOST=ADDRESS");
         return NULL;
     }
     struct node *list = node_new(pass->arena, NODE_LIST, in);
-    node_foreach_item (i, in) {
+    node_foreach_item(i, in)
+    {
         struct schema_path frame = {.up = pass->path, .index = i};
         pass->path = &frame;
         host_from_text(pass, list, in->list.items[i]);
         pass->path = frame.up;
     }
-    node_foreach_entry (e, in) {
+    node_foreach_entry(e, in)
+    {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         pass->path = &frame;
         bool many = e->value->kind == NODE_LIST;
@@ -218,12 +226,14 @@ static struct node *canon_ssh(struct schema_pass *pass, const struct schema_fiel
     if (!map)
         return NULL;
     struct node *list = node_new(pass->arena, NODE_LIST, in);
-    node_foreach_entry (e, map) {
+    node_foreach_entry(e, map)
+    {
         const char *path = node_text(e->value);
-        node_list_add(pass->arena, list,
-                      node_string(pass->arena,
-                                  str_is_empty(path) ? e->key : arena_printf(pass->arena, "%s=%s", e->key, path),
-                                  e->value));
+        node_list_add(
+            pass->arena, list,
+            node_string(pass->arena,
+                        str_is_empty(path) ? e->key : arena_printf(pass->arena, "%s=%s", e->key, path),
+                        e->value));
     }
     return list;
 }
@@ -257,12 +267,12 @@ static struct node *canon_context(struct schema_pass *pass, const struct schema_
     return NULL;
 }
 
-static struct node *canon_contexts(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_contexts(struct schema_pass *pass, const struct schema_field *field,
+                                   struct node *in)
 {
     struct node *map = type_mapping.canon(pass, field, in);
-    node_foreach_entry (e, map)
-        if (e->value->kind == NODE_STRING)
-            e->value = node_string(pass->arena, resolve_context(pass, e->value->text), e->value);
+    node_foreach_entry(e, map) if (e->value->kind == NODE_STRING) e->value =
+        node_string(pass->arena, resolve_context(pass, e->value->text), e->value);
     return map;
 }
 const struct schema_type type_context = {"a string", canon_context, NULL, .canonical_raw = true};

@@ -1,7 +1,7 @@
 /*
  * Volumes of a service: [SOURCE:]TARGET[:OPTIONS]. A source that looks like a path is bound, another is the
- * name of a volume; without one the volume is anonymous. A single letter and a colon count as a Windows drive,
- * as in docker compose, so that "v:/data" is one field.
+ * name of a volume; without one the volume is anonymous. A single letter and a colon count as a Windows
+ * drive, as in docker compose, so that "v:/data" is one field.
  */
 #include "model/project.h"
 #include "model/table_macros.h"
@@ -21,7 +21,8 @@ static const struct schema_field bind_fields[] = {
     ROW(type_string, "selinux", .choices = selinux_choices, MEMBER(struct volume_mount, selinux, char *)),
     ROW(type_string, "propagation", MEMBER(struct volume_mount, propagation, char *)),
     ROW(type_bool, "create_host_path", MEMBER(struct volume_mount, create_host_path, bool)),
-    ROW(type_string, "recursive", .choices = recursive_choices, MEMBER(struct volume_mount, recursive, char *)),
+    ROW(type_string, "recursive", .choices = recursive_choices,
+        MEMBER(struct volume_mount, recursive, char *)),
 };
 static const struct schema_object object_bind = OBJECT("bind", bind_fields, .extensions = true);
 
@@ -34,7 +35,8 @@ static const struct schema_object object_mount_volume =
     OBJECT("volume", mount_volume_fields, .extensions = true);
 
 /* The mode is a number in every form; a string of digits is octal. */
-static struct node *canon_tmpfs_mode(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_tmpfs_mode(struct schema_pass *pass, const struct schema_field *field,
+                                     struct node *in)
 {
     if (in->kind != NODE_STRING)
         return type_int.canon(pass, field, in);
@@ -52,7 +54,8 @@ static const struct schema_object object_tmpfs = OBJECT("tmpfs", tmpfs_fields, .
 static const struct schema_field mount_image_fields[] = {
     ROW(type_string, "subpath", MEMBER(struct volume_mount, subpath, char *)),
 };
-static const struct schema_object object_mount_image = OBJECT("image", mount_image_fields, .extensions = true);
+static const struct schema_object object_mount_image =
+    OBJECT("image", mount_image_fields, .extensions = true);
 
 static const struct schema_field mount_fields[] = {
     ROW(type_string, "type", .choices = type_choices, .flags = FIELD_REQUIRED),
@@ -98,7 +101,8 @@ static struct node *sub_map(struct schema_pass *pass, struct node *mount, const 
 
 static void apply_option(struct schema_pass *pass, struct node *mount, const char *option)
 {
-    static const char *const propagations[] = {"rprivate", "private", "rshared", "shared", "rslave", "slave", NULL};
+    static const char *const propagations[] = {"rprivate", "private", "rshared", "shared",
+                                               "rslave",   "slave",   NULL};
     struct arena *arena = pass->arena;
     if (str_eq(option, "ro"))
         schema_put(arena, &object_mount, mount, "read_only", node_bool(arena, true, mount));
@@ -108,7 +112,8 @@ static void apply_option(struct schema_pass *pass, struct node *mount, const cha
         schema_put(arena, &object_mount_volume, sub_map(pass, mount, "volume"), "nocopy",
                    node_bool(arena, true, mount));
     else if (str_eq(option, "z") || str_eq(option, "Z"))
-        schema_put(arena, &object_bind, sub_map(pass, mount, "bind"), "selinux", node_string(arena, option, mount));
+        schema_put(arena, &object_bind, sub_map(pass, mount, "bind"), "selinux",
+                   node_string(arena, option, mount));
     else if (strv_contains((char *const *)(uintptr_t)propagations, option))
         schema_put(arena, &object_bind, sub_map(pass, mount, "bind"), "propagation",
                    node_string(arena, option, mount));
@@ -140,7 +145,8 @@ static struct node *mount_from_text(struct schema_pass *pass, struct node *in)
         return NULL;
     }
     if (!options_end) {
-        schema_error(pass, in, "use the long form for paths with colons", "'%s' has too many colons", in->text);
+        schema_error(pass, in, "use the long form for paths with colons", "'%s' has too many colons",
+                     in->text);
         return NULL;
     }
     const char *source = second ? first : NULL;

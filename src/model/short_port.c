@@ -89,8 +89,8 @@ static const char *check_address(char *text)
     return !*text || inet_pton(AF_INET, text, bytes) == 1 ? text : NULL;
 }
 
-static struct node *make_port(struct schema_pass *pass, const struct node *at, const char *ip, unsigned target,
-                              const char *published, const char *protocol)
+static struct node *make_port(struct schema_pass *pass, const struct node *at, const char *ip,
+                              unsigned target, const char *published, const char *protocol)
 {
     struct arena *arena = pass->arena;
     struct node *map = node_new(arena, NODE_MAP, at);
@@ -113,7 +113,8 @@ static int by_text(const void *a, const void *b)
 }
 
 static struct node *expand_ports(struct schema_pass *pass, const struct node *at, const char *ip,
-                                 struct port_range container, const struct port_range *host, const char *protocol)
+                                 struct port_range container, const struct port_range *host,
+                                 const char *protocol)
 {
     struct node *list = node_new(pass->arena, NODE_LIST, at);
     unsigned count = container.last - container.first + 1;

@@ -8,4 +8,3 @@
     {                                                                                                        \
         .name = name_, .fields = fields_, .count = ARRAY_SIZE(fields_), __VA_ARGS__                          \
     }
-#define DOC(text_) .doc = text_

@@ -4,7 +4,8 @@
 #include "base/omap.h"
 #include "base/str.h"
 
-/* Steps from one word to the other: the classic table, one row at a time; words beyond 64 bytes never match. */
+/* Steps from one word to the other: the classic table, one row at a time; words beyond 64 bytes never match.
+ */
 static size_t edit_distance(const char *a, const char *b)
 {
     enum { ROOM = 65 };
@@ -61,14 +62,13 @@ static void missing_support(struct schema_pass *pass, const struct schema_field 
 
 static bool has_variables(const struct node *list)
 {
-    node_foreach_item (i, list)
-        if (node_text(list->list.items[i]) && strchr(list->list.items[i]->text, '$'))
-            return true;
+    node_foreach_item(i, list) if (node_text(list->list.items[i]) &&
+                                   strchr(list->list.items[i]->text, '$')) return true;
     return false;
 }
 
 /* Without interpolation a value is left as it is written, unless it has parts or is a path. */
-static bool stays_raw(const struct schema_field *field, const struct node *in)
+static bool stays_raw(const struct schema_field *field)
 {
     if (field->type == &type_string_list)
         return field->flags & FIELD_RAW_ALONE;
@@ -77,7 +77,7 @@ static bool stays_raw(const struct schema_field *field, const struct node *in)
 
 struct node *schema_canon_field(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    if (in->kind == NODE_NULL || in->tag == NODE_RESET || (pass->lenient && stays_raw(field, in)))
+    if (in->kind == NODE_NULL || in->tag == NODE_RESET || (pass->lenient && stays_raw(field)))
         return in;
     struct node *out = field->type->canon(pass, field, in);
     if (out) {
@@ -118,8 +118,7 @@ struct node *schema_canon(struct schema_pass *pass, const struct schema_object *
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
     map->tag = in->tag;
-    node_foreach_entry (e, in)
-        canon_entry(pass, object, map, e);
+    node_foreach_entry(e, in) canon_entry(pass, object, map, e);
     if (object->finish)
         object->finish(pass, map);
     schema_order(map);
@@ -134,8 +133,7 @@ static struct node *canon_object(struct schema_pass *pass, const struct schema_f
 static void add_objects(struct schema_pass *pass, struct node *list, struct node *made)
 {
     if (node_is(made, NODE_LIST)) {
-        node_foreach_item (i, made)
-            node_list_add(pass->arena, list, made->list.items[i]);
+        node_foreach_item(i, made) node_list_add(pass->arena, list, made->list.items[i]);
     } else if (made) {
         node_list_add(pass->arena, list, made);
     }
@@ -153,21 +151,25 @@ static struct node *canon_objects(struct schema_pass *pass, const struct schema_
         schema_error(pass, in, NULL, "must be %s", field->type->what);
         return NULL;
     }
-    node_foreach_item (i, in) {
+    node_foreach_item(i, in)
+    {
         struct schema_path frame = {.up = pass->path, .index = i};
         struct node *item = in->list.items[i];
         pass->path = &frame;
-        add_objects(pass, list, raw && item->kind != NODE_MAP ? item : schema_canon(pass, field->object, item));
+        add_objects(pass, list,
+                    raw && item->kind != NODE_MAP ? item : schema_canon(pass, field->object, item));
         pass->path = frame.up;
     }
     return list;
 }
 
-static struct node *map_from_names(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *map_from_names(struct schema_pass *pass, const struct schema_field *field,
+                                   struct node *in)
 {
     const struct schema_object *object = field->object;
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    node_foreach_item (i, in) {
+    node_foreach_item(i, in)
+    {
         struct schema_path frame = {.up = pass->path, .index = i};
         struct node *item = in->list.items[i];
         pass->path = &frame;
@@ -192,17 +194,20 @@ static bool is_name(const char *s)
     return true;
 }
 
-static struct node *canon_object_map(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_object_map(struct schema_pass *pass, const struct schema_field *field,
+                                     struct node *in)
 {
     if (in->kind == NODE_LIST && field->flags & FIELD_LIST_FORM)
         return map_from_names(pass, field, in);
     if (in->kind != NODE_MAP) {
-        schema_error(pass, in, NULL, field->flags & FIELD_LIST_FORM ? "must be a mapping or a list of names"
-                                                                      : "must be a mapping");
+        schema_error(pass, in, NULL,
+                     field->flags & FIELD_LIST_FORM ? "must be a mapping or a list of names"
+                                                    : "must be a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    node_foreach_entry (e, in) {
+    node_foreach_entry(e, in)
+    {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         struct node at = {.file = e->value->file, .line = e->line, .col = e->col};
         pass->path = &frame;

@@ -15,7 +15,8 @@ struct splitter {
 static void end_word(struct splitter *s)
 {
     if (s->in_word)
-        node_list_add(s->arena, s->list, node_string(s->arena, arena_strndup(s->arena, s->word, s->size), s->at));
+        node_list_add(s->arena, s->list,
+                      node_string(s->arena, arena_strndup(s->arena, s->word, s->size), s->at));
     s->in_word = false;
     s->size = 0;
 }
@@ -51,7 +52,8 @@ static bool take_quote(struct splitter *s, char c)
     return true;
 }
 
-struct node *command_split(struct arena *arena, const char *text, const struct node *at, const char **ret_rest)
+struct node *command_split(struct arena *arena, const char *text, const struct node *at,
+                           const char **ret_rest)
 {
     struct splitter s = {.arena = arena, .at = at, .list = node_new(arena, NODE_LIST, at)};
     s.word = arena_alloc(arena, strlen(text) + 1);

@@ -9,15 +9,14 @@
 /* A map with rows is an object, whose entries stand in the order of the table. */
 static bool is_object(const struct node *map)
 {
-    node_foreach_entry (e, map)
-        if (e->row)
-            return true;
+    node_foreach_entry(e, map) if (e->row) return true;
     return false;
 }
 
 static struct node *merge_maps(struct arena *arena, struct node *base, struct node *over)
 {
-    node_foreach_entry (e, over) {
+    node_foreach_entry(e, over)
+    {
         struct node_entry *before = node_entry(base, e->key);
         struct node *value = schema_merge(arena, e->row, before ? before->value : NULL, e->value);
         if (!value) {
@@ -57,10 +56,12 @@ static struct node *as_pairs(struct arena *arena, struct node *mapping)
     if (mapping->kind != NODE_MAP)
         return mapping;
     struct node *list = node_new(arena, NODE_LIST, mapping);
-    node_foreach_entry (e, mapping) {
+    node_foreach_entry(e, mapping)
+    {
         const char *value = scalar_text(arena, e->value);
-        node_list_add(arena, list,
-                      node_string(arena, value ? arena_printf(arena, "%s=%s", e->key, value) : e->key, e->value));
+        node_list_add(
+            arena, list,
+            node_string(arena, value ? arena_printf(arena, "%s=%s", e->key, value) : e->key, e->value));
     }
     return list;
 }
@@ -83,8 +84,7 @@ struct node *schema_merge(struct arena *arena, const struct schema_field *field,
     if (base->kind != over->kind || (rule == MERGE_SAME_KIND && !same_kind(field, base, over)))
         return settled(over);
     if (over->kind == NODE_LIST) {
-        node_foreach_item (i, over)
-            node_list_add(arena, base, over->list.items[i]);
+        node_foreach_item(i, over) node_list_add(arena, base, over->list.items[i]);
         return base;
     }
     if (over->kind != NODE_MAP)
@@ -102,8 +102,7 @@ struct node *schema_merge_objects(struct arena *arena, const struct schema_objec
 void schema_settle(struct node *tree)
 {
     tree->tag = NODE_UNTAGGED;
-    node_foreach_item (i, tree)
-        schema_settle(tree->list.items[i]);
+    node_foreach_item(i, tree) schema_settle(tree->list.items[i]);
     if (!node_is(tree, NODE_MAP))
         return;
     uint32_t kept = 0;

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * The table engine: one row for each property of a format says everything about it, and passes over node trees
- * are driven by the rows. A row names a type; the types own behaviour (types.c); an object is a list of rows.
+ * The table engine: one row for each property of a format says everything about it, and passes over node
+ * trees are driven by the rows. A row names a type; the types own behaviour (types.c); an object is a list of
+ * rows.
  *
  *   canon   raw tree -> canonical tree: short forms become long ones, every value gets its one form (sizes as
  *           decimal strings, durations as Go prints them, paths absolute), unknown keys and wrong types are
@@ -46,15 +47,16 @@ enum schema_support {
 };
 
 enum {
-    FIELD_KEEP_ZERO = 1 << 0,  /* printed even when empty, 0 or false */
-    FIELD_NO_CAST = 1 << 1,    /* a number or boolean must be written as one, not as a string */
+    FIELD_KEEP_ZERO = 1 << 0, /* printed even when empty, 0 or false */
+    FIELD_NO_CAST = 1 << 1,   /* a number or boolean must be written as one, not as a string */
     FIELD_REQUIRED = 1 << 2,
     FIELD_NULLABLE = 1 << 3,   /* null is a value */
     FIELD_HIDDEN = 1 << 4,     /* not printed */
     FIELD_NO_HASH = 1 << 5,    /* not part of the config hash */
     FIELD_JSON_EMPTY = 1 << 6, /* objects: dropped from YAML when empty, {} in JSON even when absent */
     FIELD_JSON_NULL = 1 << 7,  /* JSON says null when absent */
-    FIELD_NULL_VALUES = 1 << 8, /* mappings: null values stay null, else they become ""; object maps: allowed */
+    FIELD_NULL_VALUES =
+        1 << 8, /* mappings: null values stay null, else they become ""; object maps: allowed */
     FIELD_STRING_ONLY = 1 << 9, /* sizes: a bare number is refused */
     FIELD_WHOLE = 1 << 10,      /* numbers: integers only */
     FIELD_LIST_FORM = 1 << 11,  /* object maps: a list of names is a short form */
@@ -80,14 +82,13 @@ struct schema_field {
     enum schema_unique unique;
     unsigned flags;
     enum schema_support support;
-    const char *const *choices;        /* NULL-ended, for strings */
-    bool (*valid)(const char *text);   /* for strings; `expects` says what it wants */
+    const char *const *choices;      /* NULL-ended, for strings */
+    bool (*valid)(const char *text); /* for strings; `expects` says what it wants */
     const char *expects;
     bool ranged;
     int64_t min, max;
-    size_t member;                     /* offset in the struct + 1; 0: bound by hand or not at all */
-    const char *json_key;              /* when JSON names it otherwise */
-    const char *doc;
+    size_t member;        /* offset in the struct + 1; 0: bound by hand or not at all */
+    const char *json_key; /* when JSON names it otherwise */
 };
 
 struct schema_object {
@@ -123,8 +124,8 @@ struct schema_pass {
     const struct schema_path *path;
     const char *base_dir; /* relative paths are made absolute from here; NULL: they stay */
     const char *home;     /* for ~ */
-    bool lenient;         /* variables were not replaced: values stay as written, only structure is canonical */
-    struct omap *told;    /* rows that are not acted on and were warned of */
+    bool lenient;      /* variables were not replaced: values stay as written, only structure is canonical */
+    struct omap *told; /* rows that are not acted on and were warned of */
 };
 
 void schema_error(struct schema_pass *pass, const struct node *at, const char *hint, const char *fmt, ...)
@@ -160,6 +161,6 @@ void schema_put(struct arena *arena, const struct schema_object *object, struct 
 /* A row's key, and a member with the check that it has the C type that the schema type binds to. */
 #define KEY(key_) .key = key_, .key_length = sizeof(key_) - 1
 #define MEMBER(type_, member_, ctype_)                                                                       \
-    .member = offsetof(type_, member_) + 1 +                                                                 \
-              0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((type_ *)0)->member_), ctype_) ? 1    \
-                                                                                                      : -1])
+    .member =                                                                                                \
+        offsetof(type_, member_) + 1 +                                                                       \
+        0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((type_ *)0)->member_), ctype_) ? 1 : -1])

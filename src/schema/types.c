@@ -10,12 +10,14 @@
 #include <inttypes.h>
 #include <math.h>
 
-static struct node *wrong_type(struct schema_pass *pass, const struct schema_field *field, const struct node *in)
+static struct node *wrong_type(struct schema_pass *pass, const struct schema_field *field,
+                               const struct node *in)
 {
     bool quotable = (field->type == &type_string || field->type == &type_duration) &&
                     (in->kind == NODE_INT || in->kind == NODE_FLOAT || in->kind == NODE_BOOL);
     const char *unit = field->type == &type_duration ? "s" : "";
-    char *hint = quotable ? arena_printf(pass->arena, "write \"%s%s\"", in->text ? in->text : "...", unit) : NULL;
+    char *hint =
+        quotable ? arena_printf(pass->arena, "write \"%s%s\"", in->text ? in->text : "...", unit) : NULL;
     schema_error(pass, in, hint, "must be %s", field->type->what);
     return NULL;
 }
@@ -79,13 +81,15 @@ static struct node *canon_path(struct schema_pass *pass, const struct schema_fie
 /* YAML 1.1 words for booleans are understood, with a warning; ret: 1 true, 0 false, -1 neither. */
 static int bool_word(struct schema_pass *pass, const struct node *in)
 {
-    static const char *const yes[] = {"true", "y", "yes", "on", "1"}, *const no[] = {"false", "n", "no", "off", "0"};
+    static const char *const yes[] = {"true", "y", "yes", "on", "1"}, *const no[] = {"false", "n", "no",
+                                                                                     "off", "0"};
     for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
         bool is_yes = strcasecmp(in->text, yes[i]) == 0;
         if (!is_yes && strcasecmp(in->text, no[i]) != 0)
             continue;
         if (i > 0 && i < 4)
-            schema_warn(pass, in, "'%s' for a boolean is old YAML; write %s", in->text, is_yes ? "true" : "false");
+            schema_warn(pass, in, "'%s' for a boolean is old YAML; write %s", in->text,
+                        is_yes ? "true" : "false");
         return is_yes;
     }
     return -1;
@@ -168,7 +172,8 @@ static struct node *canon_bytes(struct schema_pass *pass, const struct schema_fi
     } else if (str_eq(in->text, "-1")) {
         value = -1; /* unlimited, as it is printed */
     } else if (!bytes_parse(in->text, &value)) {
-        schema_error(pass, in, "write a number with b, k, m, g or t behind it", "'%s' is not a size", in->text);
+        schema_error(pass, in, "write a number with b, k, m, g or t behind it", "'%s' is not a size",
+                     in->text);
         return NULL;
     }
     return node_string(pass->arena, arena_printf(pass->arena, "%" PRId64, value), in);
@@ -180,7 +185,8 @@ static void bind_decimal(const void *owner UNUSED, const struct node *node, void
         str_to_i64(node->text, INT64_MIN, INT64_MAX, member);
 }
 
-static struct node *canon_duration(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_duration(struct schema_pass *pass, const struct schema_field *field,
+                                   struct node *in)
 {
     int64_t ns;
     char text[UNITS_TEXT];
@@ -200,7 +206,8 @@ static void bind_duration(const void *owner UNUSED, const struct node *node, voi
         duration_parse(node->text, member);
 }
 
-static struct node *canon_file_mode(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_file_mode(struct schema_pass *pass, const struct schema_field *field,
+                                    struct node *in)
 {
     int64_t mode = 0;
     if (in->kind == NODE_INT) {
@@ -256,12 +263,14 @@ static struct node *canon_strings(struct schema_pass *pass, const struct schema_
     return canon_list(pass, field, in, false, &type_string);
 }
 
-static struct node *canon_string_list(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_string_list(struct schema_pass *pass, const struct schema_field *field,
+                                      struct node *in)
 {
     return canon_list(pass, field, in, true, &type_string);
 }
 
-static struct node *canon_scalar_list(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+static struct node *canon_scalar_list(struct schema_pass *pass, const struct schema_field *field,
+                                      struct node *in)
 {
     return canon_list(pass, field, in, false, &type_scalar_string);
 }
@@ -271,8 +280,8 @@ static void bind_strings(const void *owner, const struct node *node, void *membe
     if (node->kind != NODE_LIST)
         return;
     char **v = mem_array(owner, char *, node->list.count + 1);
-    node_foreach_item (i, node)
-        v[i] = mem_strdup(v, node->list.items[i]->kind == NODE_STRING ? node->list.items[i]->text : "");
+    node_foreach_item(i, node) v[i] =
+        mem_strdup(v, node->list.items[i]->kind == NODE_STRING ? node->list.items[i]->text : "");
     *(char ***)member = v;
 }
 
@@ -283,8 +292,8 @@ static struct node *canon_command(struct schema_pass *pass, const struct schema_
         return canon_list(pass, field, in, false, &type_string);
     struct node *list = command_split(pass->arena, in->text, in, &rest);
     if (!list)
-        schema_error(pass, in, "write the command as a list", "a quote, bracket or backslash is left open in '%s'",
-                     in->text);
+        schema_error(pass, in, "write the command as a list",
+                     "a quote, bracket or backslash is left open in '%s'", in->text);
     else if (*rest)
         schema_warn(pass, in, "no shell runs this command: '%s' is left out", rest);
     return list;
@@ -310,7 +319,8 @@ static struct node *mapping_from_list(struct schema_pass *pass, const struct sch
                                       struct node *in)
 {
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    node_foreach_item (i, in) {
+    node_foreach_item(i, in)
+    {
         struct node *item = in->list.items[i];
         if (item->kind != NODE_STRING) {
             struct schema_path frame = {.up = pass->path, .index = i};
@@ -334,7 +344,8 @@ static struct node *canon_map(struct schema_pass *pass, const struct schema_fiel
 {
     if (in->kind != NODE_MAP)
         return wrong_type(pass, field, in);
-    node_foreach_entry (e, in) {
+    node_foreach_entry(e, in)
+    {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         struct node at = {.file = e->value->file, .line = e->line, .col = e->col};
         pass->path = &frame;
@@ -350,13 +361,13 @@ static struct node *canon_map(struct schema_pass *pass, const struct schema_fiel
 
 static struct node *canon_options(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    node_foreach_entry (e, in)
-        if (e->value->kind == NODE_BOOL) {
-            struct schema_path frame = {.up = pass->path, .key = e->key};
-            pass->path = &frame;
-            schema_error(pass, e->value, "put it in quotes", "must be a string or a number");
-            pass->path = frame.up;
-        }
+    node_foreach_entry(e, in) if (e->value->kind == NODE_BOOL)
+    {
+        struct schema_path frame = {.up = pass->path, .key = e->key};
+        pass->path = &frame;
+        schema_error(pass, e->value, "put it in quotes", "must be a string or a number");
+        pass->path = frame.up;
+    }
     return canon_map(pass, field, in);
 }
 
@@ -368,8 +379,7 @@ static struct node *canon_mapping(struct schema_pass *pass, const struct schema_
 static void bind_mapping(const void *owner, const struct node *node, void *member)
 {
     struct omap *map = omap_new(owner);
-    node_foreach_entry (e, node)
-        omap_set_str(map, e->key, node_text(e->value));
+    node_foreach_entry(e, node) omap_set_str(map, e->key, node_text(e->value));
     *(struct omap **)member = map;
 }
 
@@ -389,7 +399,8 @@ const struct schema_type type_bytes = {"a size", canon_bytes, bind_decimal};
 const struct schema_type type_duration = {"a duration like \"1m30s\"", canon_duration, bind_duration};
 const struct schema_type type_file_mode = {"a file mode", canon_file_mode, bind_octal};
 const struct schema_type type_strings = {"a list of strings", canon_strings, bind_strings};
-const struct schema_type type_string_list = {"a string or a list of strings", canon_string_list, bind_strings};
+const struct schema_type type_string_list = {"a string or a list of strings", canon_string_list,
+                                             bind_strings};
 const struct schema_type type_scalar_list = {"a list of strings or numbers", canon_scalar_list, bind_strings};
 const struct schema_type type_command = {"a string or a list of strings", canon_command, bind_strings};
 const struct schema_type type_mapping = {"a mapping or a list of KEY=VALUE", canon_mapping, bind_mapping};

@@ -136,8 +136,8 @@ static int differs(const char *name, const char *what, const char *expected, con
 {
     if (str_eq(expected, actual))
         return 0;
-    printf("%s: %s differs\n--- expected\n%s--- actual\n%s\n", name, what, expected ? expected : "(nothing)\n",
-           actual ? actual : "(nothing)\n");
+    printf("%s: %s differs\n--- expected\n%s--- actual\n%s\n", name, what,
+           expected ? expected : "(nothing)\n", actual ? actual : "(nothing)\n");
     return 1;
 }
 
@@ -150,8 +150,8 @@ static int check_again(const void *owner, const char *dir, const char *name, con
         return differs(name, "temporary directory", "", NULL);
     char *file = path_join(owner, template, "compose.yaml");
     char *files[] = {file, NULL}, *profiles[] = {(char[]){"*"}, NULL};
-    struct load_options options = {.environment = (char *const[]){NULL}, .cwd = template, .files = files,
-                                   .profiles = profiles};
+    struct load_options options = {
+        .environment = (char *const[]){NULL}, .cwd = template, .files = files, .profiles = profiles};
     int r = fs_write_file(file, yaml, strlen(yaml), 0600, false, &err);
     struct outcome again = load(owner, dir, &options);
     fs_remove_tree(template, NULL);
@@ -163,7 +163,8 @@ static int check_case(const char *dir)
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     const char *name = path_name(dir);
     char *json = read_text(tmp, dir, "expected.json"), *yaml = read_text(tmp, dir, "expected.yaml"),
-         *error = read_text(tmp, dir, "expected-error.txt"), *warnings = read_text(tmp, dir, "expected-warnings.txt");
+         *error = read_text(tmp, dir, "expected-error.txt"),
+         *warnings = read_text(tmp, dir, "expected-warnings.txt");
     struct outcome out = run_case(tmp, dir);
     int bad = differs(name, "error", error, out.errors);
     bool again = !read_text(tmp, dir, "not-again");

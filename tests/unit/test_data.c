@@ -39,8 +39,9 @@ static void test_scalars(void **state UNUSED)
     assert_json("[1.5, 1e3, .5, 1., -0.25, 1e21]", "[1.5,1000,0.5,1,-0.25,1e+21]");
     assert_json("[true, True, FALSE, yes, off, y, null, ~, Null]",
                 "[true,true,false,\"yes\",\"off\",\"y\",null,null,null]");
-    assert_json("['1', \"true\", !!str 5, 190:20:30, 1.2.3, 0x, 1e, 08x, -, 123456789012345678901]",
-                "[\"1\",\"true\",\"5\",\"190:20:30\",\"1.2.3\",\"0x\",\"1e\",\"08x\",\"-\",123456789012345680000]");
+    assert_json(
+        "['1', \"true\", !!str 5, 190:20:30, 1.2.3, 0x, 1e, 08x, -, 123456789012345678901]",
+        "[\"1\",\"true\",\"5\",\"190:20:30\",\"1.2.3\",\"0x\",\"1e\",\"08x\",\"-\",123456789012345680000]");
     assert_json("{a: !!int '5', b: !!float 5, c: !unknown 5}", "{\"a\":5,\"b\":5,\"c\":5}");
 }
 
@@ -107,11 +108,12 @@ static void test_depth_is_limited(void **state UNUSED)
 static void test_yaml_written_reads_the_same(void **state UNUSED)
 {
     static const char *const texts[] = {
-        "",      "a",    " a",     "a ",        "a: b",    "a #b",  "#",     "- a",      "-",         "1",
-        "0x1F",  "true", "null",   "~",         "yes",     "1:20",  "a\nb",  "a\n",      "\n",        "\n\na\n\n",
-        " a\nb", "a \n", "a\tb",   "\"'\\",     "\x01",    "é",     "😀",    "2020-1-1", "[a]",       "{}",
-        "*x",    "&x",   "!x",     "%x",        "@x",      "`x",    "? x",   ": x",      "a\r\nb",    "--- a",
-        "...",   "=",    "1_000",  "1e3",       ".inf",    "+.5",   "08",    "a,b",      "\xe2\x80\xa8", "x\ty\nz"};
+        "",         "a",         " a",     "a ",           "a: b",   "a #b",  "#",     "- a",  "-",
+        "1",        "0x1F",      "true",   "null",         "~",      "yes",   "1:20",  "a\nb", "a\n",
+        "\n",       "\n\na\n\n", " a\nb",  "a \n",         "a\tb",   "\"'\\", "\x01",  "é",    "😀",
+        "2020-1-1", "[a]",       "{}",     "*x",           "&x",     "!x",    "%x",    "@x",   "`x",
+        "? x",      ": x",       "a\r\nb", "--- a",        "...",    "=",     "1_000", "1e3",  ".inf",
+        "+.5",      "08",        "a,b",    "\xe2\x80\xa8", "x\ty\nz"};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
         struct arena *arena = arena_new(tmp);
@@ -142,13 +144,34 @@ static void test_template(void **state UNUSED)
     static const struct {
         const char *text, *expected;
     } cases[] = {
-        {"plain", "plain"},         {"$A", "a"},           {"${A}b", "ab"},       {"$A$A", "aa"},
-        {"$$A", "$A"},              {"$", "$"},            {"$1", "$1"},          {"a$", "a$"},
-        {"${N:-d}", "d"},           {"${E:-d}", "d"},      {"${E-d}", ""},        {"${A:-d}", "a"},
-        {"${N:-${A}}", "a"},        {"${N:-$A$A}", "aa"},  {"${A:+r}", "r"},      {"${E:+r}", ""},
-        {"${E+r}", "r"},            {"${N+r}", ""},        {"${A:?m}", "a"},      {"${E?m}", ""},
-        {"${A:-${N:?no}}", "a"},    {"${N:-}", ""},        {"${N:-{a}}", "{a}"},  {"${N:-a}b}", "ab}"},
-        {"${N:-a:-b}", "a:-b"},     {"$A_", ""},           {"${N:-$$x}", "$x"},   {"é$A", "éa"},
+        {"plain",          "plain"},
+        {"$A",             "a"    },
+        {"${A}b",          "ab"   },
+        {"$A$A",           "aa"   },
+        {"$$A",            "$A"   },
+        {"$",              "$"    },
+        {"$1",             "$1"   },
+        {"a$",             "a$"   },
+        {"${N:-d}",        "d"    },
+        {"${E:-d}",        "d"    },
+        {"${E-d}",         ""     },
+        {"${A:-d}",        "a"    },
+        {"${N:-${A}}",     "a"    },
+        {"${N:-$A$A}",     "aa"   },
+        {"${A:+r}",        "r"    },
+        {"${E:+r}",        ""     },
+        {"${E+r}",         "r"    },
+        {"${N+r}",         ""     },
+        {"${A:?m}",        "a"    },
+        {"${E?m}",         ""     },
+        {"${A:-${N:?no}}", "a"    },
+        {"${N:-}",         ""     },
+        {"${N:-{a}}",      "{a}"  },
+        {"${N:-a}b}",      "ab}"  },
+        {"${N:-a:-b}",     "a:-b" },
+        {"$A_",            ""     },
+        {"${N:-$$x}",      "$x"   },
+        {"é$A",           "éa"  },
     };
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *values = omap_new(tmp);
@@ -161,7 +184,8 @@ static void test_template(void **state UNUSED)
         assert_int_equal(template_expand(tmp, cases[i].text, &scope, &out, &err), 0);
         assert_string_equal(out, cases[i].expected);
     }
-    static const char *const bad[] = {"${", "${}", "${ A}", "${A }", "${A!}", "${A:}", "${A:=b}", "${1A}", "${A.b}"};
+    static const char *const bad[] = {"${",    "${}",     "${ A}", "${A }", "${A!}",
+                                      "${A:}", "${A:=b}", "${1A}", "${A.b}"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char *out = NULL;
         struct error err = ERROR_INIT;
@@ -208,12 +232,23 @@ static void test_template_growth_is_bounded(void **state UNUSED)
 
 static void test_dotenv(void **state UNUSED)
 {
-    static const char text[] = "\xef\xbb\xbf# comment\nA=1\r\nexport B=two words # c\nC: 'it\\'s $A'\n"
-                               "D=\"x\\ty \\\"q\\\" $A \\$A\\0101\"\nE=\"l1\nl2\"\n  F = sp  \nG=\nHOME\nNOPE\n"
-                               "I=$A$HOME\nJ=a#b\n=v\n";
+    static const char text[] =
+        "\xef\xbb\xbf# comment\nA=1\r\nexport B=two words # c\nC: 'it\\'s $A'\n"
+        "D=\"x\\ty \\\"q\\\" $A \\$A\\0101\"\nE=\"l1\nl2\"\n  F = sp  \nG=\nHOME\nNOPE\n"
+        "I=$A$HOME\nJ=a#b\n=v\n";
     static const char *const expected[][2] = {
-        {"A", "1"},       {"B", "two words"}, {"C", "it's $A"}, {"D", "x\ty \"q\" 1 $AA"}, {"E", "l1\nl2"}, {"F", "sp"},
-        {"G", ""},        {"HOME", "/h"},     {"I", "1/h"},     {"J", "a#b"},             {"", "v"}};
+        {"A",    "1"               },
+        {"B",    "two words"       },
+        {"C",    "it's $A"         },
+        {"D",    "x\ty \"q\" 1 $AA"},
+        {"E",    "l1\nl2"          },
+        {"F",    "sp"              },
+        {"G",    ""                },
+        {"HOME", "/h"              },
+        {"I",    "1/h"             },
+        {"J",    "a#b"             },
+        {"",     "v"               }
+    };
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *outer = omap_new(tmp), *values = omap_new(tmp);
     struct template_scope scope = {.lookup = lookup, .data = outer};
@@ -228,10 +263,11 @@ static void test_dotenv(void **state UNUSED)
 static void test_dotenv_errors_name_the_line(void **state UNUSED)
 {
     static const char *const cases[][2] = {
-        {"A=1\nB C=2\n", "line 2: key cannot contain a space"},
-        {"A=1\n\nB!=2\n", "line 3: unexpected character '!' in variable name 'B!=2'"},
-        {"A=\"x\ny\nB=1\n", "line 1: unterminated quoted value \"x"},
-        {"A=1\nB=${X:?no}\n", "line 2: required variable X is missing a value: no"}};
+        {"A=1\nB C=2\n",      "line 2: key cannot contain a space"                      },
+        {"A=1\n\nB!=2\n",     "line 3: unexpected character '!' in variable name 'B!=2'"},
+        {"A=\"x\ny\nB=1\n",   "line 1: unterminated quoted value \"x"                   },
+        {"A=1\nB=${X:?no}\n", "line 2: required variable X is missing a value: no"      }
+    };
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct template_scope scope = {.lookup = lookup, .data = omap_new(tmp)};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

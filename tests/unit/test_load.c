@@ -81,15 +81,16 @@ static void test_defaults(void **state)
 
 static void test_service_fields(void **state)
 {
-    struct service *s = load(*state, "services:\n  a:\n    image: x\n    command: a 'b c'\n    entrypoint: []\n"
-                                     "    environment: [A=1, B]\n    labels: {l: 5}\n    mem_limit: 1g\n"
-                                     "    memswap_limit: -1\n    cpus: '0.5'\n    stop_grace_period: 1m30s\n"
-                                     "    restart: on-failure:3\n    init: false\n    cap_add: [NET_ADMIN]\n"
-                                     "    ulimits: {nofile: 5, nproc: {soft: 1, hard: -1}}\n"
-                                     "    extra_hosts: {h: [1.1.1.1, 2.2.2.2]}\n    expose: [80]\n"
-                                     "    devices: ['/dev/a:/dev/b:r']\n    logging: {driver: none}\n"
-                                     "    device_cgroup_rules: [c 1:3 mr]\n    oom_score_adj: -5\n"
-                                     "    post_start: [{command: x y, environment: {E: 1}}]\n");
+    struct service *s =
+        load(*state, "services:\n  a:\n    image: x\n    command: a 'b c'\n    entrypoint: []\n"
+                     "    environment: [A=1, B]\n    labels: {l: 5}\n    mem_limit: 1g\n"
+                     "    memswap_limit: -1\n    cpus: '0.5'\n    stop_grace_period: 1m30s\n"
+                     "    restart: on-failure:3\n    init: false\n    cap_add: [NET_ADMIN]\n"
+                     "    ulimits: {nofile: 5, nproc: {soft: 1, hard: -1}}\n"
+                     "    extra_hosts: {h: [1.1.1.1, 2.2.2.2]}\n    expose: [80]\n"
+                     "    devices: ['/dev/a:/dev/b:r']\n    logging: {driver: none}\n"
+                     "    device_cgroup_rules: [c 1:3 mr]\n    oom_score_adj: -5\n"
+                     "    post_start: [{command: x y, environment: {E: 1}}]\n");
     assert_string_equal(s->command[1], "b c");
     assert_non_null(s->entrypoint);
     assert_null(s->entrypoint[0]);
@@ -122,10 +123,11 @@ static void test_service_fields(void **state)
 static void test_ports_and_mounts(void **state)
 {
     struct fixture *f = *state;
-    struct service *s = load(f, "services:\n  a:\n    image: x\n    ports: ['127.0.0.1:8080:80/udp', '9-10:9-10', 5]\n"
-                                "    volumes: ['./d:/d:ro,z', 'vol:/v:nocopy', /anon,\n"
-                                "      {type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 0700}}]\n"
-                                "    tmpfs: /run\nvolumes: {vol: {name: real, driver_opts: {a: b}}}\n");
+    struct service *s =
+        load(f, "services:\n  a:\n    image: x\n    ports: ['127.0.0.1:8080:80/udp', '9-10:9-10', 5]\n"
+                "    volumes: ['./d:/d:ro,z', 'vol:/v:nocopy', /anon,\n"
+                "      {type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 0700}}]\n"
+                "    tmpfs: /run\nvolumes: {vol: {name: real, driver_opts: {a: b}}}\n");
     assert_int_equal(s->port_count, 4);
     assert_string_equal(s->ports[0].host_ip, "127.0.0.1");
     assert_string_equal(s->ports[0].published, "8080");
@@ -147,7 +149,8 @@ static void test_ports_and_mounts(void **state)
 
 static void test_healthcheck(void **state)
 {
-    struct service *s = load(*state, "services: {a: {image: x, healthcheck: {test: curl x, interval: 5s, retries: 2}}}");
+    struct service *s =
+        load(*state, "services: {a: {image: x, healthcheck: {test: curl x, interval: 5s, retries: 2}}}");
     assert_string_equal(s->healthcheck->test[0], "CMD-SHELL");
     assert_string_equal(s->healthcheck->test[1], "curl x");
     assert_int_equal(s->healthcheck->interval, 5000000000);
@@ -159,9 +162,10 @@ static void test_healthcheck(void **state)
 
 static void test_dependencies(void **state)
 {
-    struct service *s = load(*state, "services:\n  a:\n    image: x\n    depends_on:\n      b: {condition: service_healthy}\n"
-                                     "      c: {condition: service_completed_successfully, required: false, restart: true}\n"
-                                     "    links: ['d:alias']\n  b: {image: x}\n  c: {image: x}\n  d: {image: x}\n");
+    struct service *s =
+        load(*state, "services:\n  a:\n    image: x\n    depends_on:\n      b: {condition: service_healthy}\n"
+                     "      c: {condition: service_completed_successfully, required: false, restart: true}\n"
+                     "    links: ['d:alias']\n  b: {image: x}\n  c: {image: x}\n  d: {image: x}\n");
     assert_int_equal(s->depends_on_count, 3);
     assert_int_equal(s->depends_on[0].condition, DEPEND_HEALTHY);
     assert_true(s->depends_on[0].required);
@@ -175,8 +179,10 @@ static void test_dependencies(void **state)
 static void test_networks(void **state)
 {
     struct fixture *f = *state;
-    struct service *s = load(f, "name: p\nservices: {a: {image: x, networks: {n: {aliases: [q], ipv4_address: 10.0.0.5, priority: 3}, m: }}}\n"
-                                "networks: {n: {internal: true, enable_ipv6: true, ipam: {config: [{subnet: 10.0.0.0/24, gateway: 10.0.0.1}]}},\n"
+    struct service *s = load(f, "name: p\nservices: {a: {image: x, networks: {n: {aliases: [q], "
+                                "ipv4_address: 10.0.0.5, priority: 3}, m: }}}\n"
+                                "networks: {n: {internal: true, enable_ipv6: true, ipam: {config: [{subnet: "
+                                "10.0.0.0/24, gateway: 10.0.0.1}]}},\n"
                                 "  m: {external: true, name: real}, unused: {}}\n");
     struct service_network *sn = omap_get(s->networks, "n");
     struct network *n = omap_get(f->project->networks, "n"), *m = omap_get(f->project->networks, "m");
@@ -197,8 +203,10 @@ static void test_networks(void **state)
 
 static void test_deploy_fills_in(void **state)
 {
-    struct service *s = load(*state, "services: {a: {image: x, restart: always, deploy: {replicas: 3, restart_policy: {condition: on-failure,\n"
-                                     " max_attempts: 2}, resources: {limits: {cpus: '1.5', memory: 10m, pids: 7}, reservations: {memory: 5m}}}}}");
+    struct service *s = load(*state, "services: {a: {image: x, restart: always, deploy: {replicas: 3, "
+                                     "restart_policy: {condition: on-failure,\n"
+                                     " max_attempts: 2}, resources: {limits: {cpus: '1.5', memory: 10m, "
+                                     "pids: 7}, reservations: {memory: 5m}}}}}");
     assert_int_equal(s->scale, 3);
     assert_int_equal(s->restart, RESTART_ON_FAILURE);
     assert_int_equal(s->restart_max, 2);
@@ -212,9 +220,12 @@ static void test_configs_and_secrets(void **state)
 {
     struct fixture *f = *state;
     f->options.environment = (char *[]){(char[]){"TOKEN=abc"}, NULL};
-    struct service *s = load(f, "services: {a: {image: x, secrets: [{source: s, target: t, mode: 0400, uid: '5'}], configs: [c]}}\n"
-                                "secrets: {s: {environment: TOKEN}}\nconfigs: {c: {file: ./c}}\n");
-    struct file_object *secret = omap_get(f->project->secrets, "s"), *config = omap_get(f->project->configs, "c");
+    struct service *s = load(
+        f,
+        "services: {a: {image: x, secrets: [{source: s, target: t, mode: 0400, uid: '5'}], configs: [c]}}\n"
+        "secrets: {s: {environment: TOKEN}}\nconfigs: {c: {file: ./c}}\n");
+    struct file_object *secret = omap_get(f->project->secrets, "s"),
+                       *config = omap_get(f->project->configs, "c");
     assert_string_equal(secret->content, "abc");
     assert_string_equal(config->file, mem_printf(f, "%s/c", f->dir));
     assert_string_equal(s->secrets[0].target, "t");
@@ -254,7 +265,8 @@ static void test_config_hash(void **state)
         assert_string_equal(hash_of(f, same[i]), hash);
     for (size_t i = 0; i < ARRAY_SIZE(other); i++)
         assert_string_not_equal(hash_of(f, other[i]), hash);
-    assert_string_equal(hash_of(f, "{image: x, deploy: {replicas: 2}}"), hash_of(f, "{image: x, deploy: {replicas: 3}}"));
+    assert_string_equal(hash_of(f, "{image: x, deploy: {replicas: 2}}"),
+                        hash_of(f, "{image: x, deploy: {replicas: 3}}"));
 }
 
 static void test_disabled_services_are_kept_aside(void **state)
@@ -283,13 +295,17 @@ static void test_selection_without_dependencies(void **state)
 static void test_all_errors_are_told(void **state)
 {
     struct fixture *f = *state;
-    assert_true(try_load(f, "services:\n  a:\n    image: x\n    prots: []\n    ports: ['80:x']\n  b:\n    imag: y\n") < 0);
+    assert_true(
+        try_load(
+            f, "services:\n  a:\n    image: x\n    prots: []\n    ports: ['80:x']\n  b:\n    imag: y\n") < 0);
     assert_string_equal(f->err.text, "compose.yaml:4:5: services.a: unknown key 'prots'");
     assert_string_equal(f->err.hint, "did you mean 'ports'?");
     assert_int_equal(f->diagnostics.error_count, 3);
     assert_int_equal(f->diagnostics.count, 2);
-    assert_non_null(strstr(f->diagnostics.items[0].text, "compose.yaml:5:13: services.a.ports[0]: 'x' is not a container port"));
-    assert_non_null(strstr(f->diagnostics.items[1].text, "compose.yaml:7:5: services.b: unknown key 'imag'\ndid you mean 'image'?"));
+    assert_non_null(strstr(f->diagnostics.items[0].text,
+                           "compose.yaml:5:13: services.a.ports[0]: 'x' is not a container port"));
+    assert_non_null(strstr(f->diagnostics.items[1].text,
+                           "compose.yaml:7:5: services.b: unknown key 'imag'\ndid you mean 'image'?"));
 }
 
 static void test_warnings_are_told_once(void **state)
@@ -298,8 +314,10 @@ static void test_warnings_are_told_once(void **state)
     load(f, "services: {a: {image: x, gpus: all, labels: [$Q, $Q]}, b: {image: x, gpus: all}}");
     assert_int_equal(f->diagnostics.count, 2);
     assert_int_equal(f->diagnostics.error_count, 0);
-    assert_non_null(strstr(f->diagnostics.items[0].text, "The \"Q\" variable is not set. Defaulting to a blank string."));
-    assert_string_equal(f->diagnostics.items[1].text, "compose.yaml:1:32: services.a.gpus: is not acted on yet");
+    assert_non_null(
+        strstr(f->diagnostics.items[0].text, "The \"Q\" variable is not set. Defaulting to a blank string."));
+    assert_string_equal(f->diagnostics.items[1].text,
+                        "compose.yaml:1:32: services.a.gpus: is not acted on yet");
 }
 
 static void test_no_file(void **state)
@@ -351,7 +369,8 @@ static void test_many_services(void **state)
     text = mem_printf(f, "%s%s  s3000: {image: x}\n  a: {image: x}\n", text, chunk);
     load(f, text);
     assert_int_equal(f->project->services->count, 3002);
-    assert_true(try_load(f, mem_printf(f, "services:\n%s  s3000: {image: x, depends_on: [s0]}\n", chunk)) < 0);
+    assert_true(try_load(f, mem_printf(f, "services:\n%s  s3000: {image: x, depends_on: [s0]}\n", chunk)) <
+                0);
     assert_non_null(strstr(f->err.text, "dependency cycle detected: s0 -> s1 -> "));
 }
 
