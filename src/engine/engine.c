@@ -1,16 +1,14 @@
+#include "data/digest.h"
 #include "engine/internal.h"
 #include "sys/fs.h"
 
-#include <openssl/sha.h>
 #include <sys/random.h>
 #include <time.h>
 
 char *engine_hash(const void *owner, const char *text)
 {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)text, strlen(text), digest);
-    char *hex = mem_array(owner, char, 2 * sizeof(digest) + 1);
-    str_hex(hex, digest, sizeof(digest));
+    char *hex = mem_array(owner, char, DIGEST_TEXT);
+    digest_sha256(text, strlen(text), hex);
     return hex;
 }
 

@@ -1,5 +1,7 @@
 #include "state/db.h"
 
+#include <fcntl.h>
+
 struct db {
     sqlite3 *handle;
 };
@@ -32,6 +34,8 @@ int db_open(const void *owner, const char *path, struct db **ret, struct error *
 {
     struct db *db = mem_new(owner, struct db);
     talloc_set_destructor(db, db_close);
+    /* Command lines are in it. */
+    cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
         struct error cause = ERROR_INIT;
@@ -40,9 +44,14 @@ int db_open(const void *owner, const char *path, struct db **ret, struct error *
         return error_set(err, cause.code, "%s ('%s')", cause.text, path);
     }
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    /* Each command would make and remove the log anew, which costs more than all its queries. */
+    int keep_log = 1;
+    sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep_log);
     int r = db_run(db, err, "PRAGMA journal_mode=WAL", "");
     if (r == 0)
         r = db_run(db, err, "PRAGMA synchronous=NORMAL", "");
+    if (r == 0) /* an empty log stays behind, so that the next command has nothing to recover */
+        r = db_run(db, err, "PRAGMA journal_size_limit=0", "");
     if (r == 0)
         r = db_run(db, err, "PRAGMA foreign_keys=ON", "");
     if (r < 0) {
