@@ -307,14 +307,19 @@ static int add_linux(const struct bundle *bundle, json_t *linux_part, struct err
     return 0;
 }
 
-static int add_seccomp(const struct bundle *bundle, json_t *annotations, struct error *err)
+static int add_seccomp(const struct bundle *bundle, json_t *annotations, json_t *linux_part,
+                       struct error *err)
 {
     const char *option = security_option(bundle->spec, "seccomp");
     if (str_eq(option, "unconfined") || (bundle->spec->privileged && !option))
         return 0;
-    if (option && !str_eq(option, "builtin") && !str_eq(option, "default"))
-        return error_hint((error_set(err, ENOTSUP, "seccomp profile '%s' from a file", option), err),
-                          "use seccomp=unconfined or leave the option out for the built-in profile");
+    if (option && !str_eq(option, "builtin") && !str_eq(option, "default")) {
+        json_t *profile;
+        int r = seccomp_profile_read(option, bundle->caps, &profile, err);
+        if (r == 0)
+            json_object_set_new(linux_part, "seccomp", profile);
+        return r;
+    }
     char *program = seccomp_program(NULL, bundle->caps);
     json_object_set_new(annotations, "run.oci.seccomp_bpf_data", json_string(program));
     talloc_free(program);
@@ -348,7 +353,7 @@ int bundle_write(const struct bundle *bundle, struct error *err)
     if (r == 0)
         r = add_linux(bundle, linux_part, err);
     if (r == 0)
-        r = add_seccomp(bundle, annotations, err);
+        r = add_seccomp(bundle, annotations, linux_part, err);
     return r < 0 ? r
                  : bundle_json_write(config, mem_printf(tmp, "%s/config.json", bundle->paths->bundle), err);
 }

@@ -62,7 +62,7 @@ static void add_system(const struct bundle *bundle, json_t *mounts)
     for (size_t i = 0; i < ARRAY_SIZE(system); i++) {
         if (is_taken(spec, system[i].target))
             continue;
-        if (str_eq(system[i].type, "mqueue") && str_eq(spec->ipc_mode, "host")) {
+        if (str_eq(system[i].type, "mqueue") && str_eq(spec->ipc_mode, "host") && fs_exists("/dev/mqueue")) {
             json_array_append_new(mounts, mount_bind_new("/dev/mqueue", "/dev/mqueue", false));
             continue;
         }
@@ -147,6 +147,9 @@ static int subpath_source(const void *owner, const struct mount_spec *m, char **
     int r = fs_open_dir(m->source, &volume, err);
     if (r == 0)
         r = fs_open_beneath(volume, m->subpath, O_PATH, 0, false, &fd, err);
+    if (r == -EXDEV || r == -ELOOP)
+        return error_set(err, EPERM, "subpath '%s' of the volume for '%s' leads out of it, or over a link",
+                         m->subpath, m->target);
     if (r < 0)
         return error_wrap(err, "subpath '%s' of the volume for '%s'", m->subpath, m->target);
     *ret = mem_printf(owner, "%s/%s", m->source, m->subpath);

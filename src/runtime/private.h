@@ -65,6 +65,9 @@ json_t *caps_to_json(uint64_t caps); /* array of names */
 /* Default seccomp program for this machine as base64 (seccomp.c). */
 char *seccomp_program(const void *owner, uint64_t caps);
 
+/* The user's profile in Docker's format as the linux.seccomp of a bundle (seccomp_file.c). */
+int seccomp_profile_read(const char *path, uint64_t caps, json_t **ret, struct error *err);
+
 /* The mount namespace of a start, and the root file system in it (rootfs.c). */
 int rootfs_enter_namespace(struct error *err);
 int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *paths,

@@ -103,3 +103,54 @@ must()
     ctr adopt 0000000002
     ctr exec 0000000002 -- ls /dev/shm/shared
 }
+
+@test "a seccomp profile from a file, in Docker's format" {
+    cat >"$work/profile.json" <<'JSON'
+{"defaultAction": "SCMP_ACT_ALLOW",
+ "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86", "SCMP_ARCH_X32"]},
+             {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": null}],
+ "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95},
+              {"names": ["chroot"], "action": "SCMP_ACT_ERRNO", "excludes": {"caps": ["CAP_SYS_CHROOT"]}},
+              {"names": ["ptrace"], "action": "SCMP_ACT_ERRNO", "includes": {"caps": ["CAP_SYS_ADMIN"]}},
+              {"names": ["socket"], "action": "SCMP_ACT_ERRNO", "includes": {"minKernel": "4.8"},
+               "args": [{"index": 0, "value": 38, "op": "SCMP_CMP_EQ"}]}]}
+JSON
+    probe '{"security_opt":["seccomp='"$work"'/profile.json"]}'
+    must 'Seccomp:=2' 'mkdir_cgroup=EOPNOTSUPP|mkdir_cgroup=ENOTSUP' 'chroot=ok' 'ptrace=ok' 'socket_alg=EPERM' \
+        'socket_inet=ok' 'keyctl=(ok|ENOKEY)'
+    ctr remove 0000000001
+    probe '{"security_opt":["seccomp:'"$work"'/profile.json"],"cap_drop":["SYS_CHROOT"]}'
+    must 'chroot=EPERM'
+    ctr remove 0000000001
+    echo '{' >"$work/profile.json"
+    create 0000000001 '{"security_opt":["seccomp='"$work"'/profile.json"]}' true
+    run -1 ctr start 0000000001
+    [[ $output == *"profile.json' line"* ]]
+}
+
+@test "host namespaces, where they are asked for" {
+    run -0 run_to_end 0000000001 '{"uts_mode":"host","ipc_mode":"host","pid_mode":"host","cgroup_mode":"host"}' sh -c 'hostname; cat /proc/1/comm'
+    [ "${lines[0]}" = "$(hostname)" ]
+    [ "${lines[1]}" = "$(cat /proc/1/comm)" ]
+    # Without a pid namespace the end of the first process is not the end of all; a stop still is.
+    create 0000000002 '{"pid_mode":"host"}' sh -c 'sleep 1000 & sleep 1000; true'
+    ctr start 0000000002
+    until [ "$(ctr pids 0000000002 | wc -l)" = 3 ]; do :; done
+    mapfile -t pids < <(ctr pids 0000000002)
+    ctr remove 0000000002
+    for pid in "${pids[@]}"; do [ ! -e "/proc/$pid" ] || grep -q '^State:.[ZX]' "/proc/$pid/status"; done
+}
+
+@test "subpaths of volumes do not leave them" {
+    mkdir -p "$work/volume/inside"
+    ln -s / "$work/volume/link"
+    touch "$work/volume/inside/file"
+    run -0 run_to_end 0000000001 '{"mounts":[{"type":1,"source":"'"$work/volume"'","subpath":"inside","target":"/v"}]}' ls /v
+    [ "$output" = file ]
+    for subpath in .. ../.. link link/etc inside/../..; do
+        create 0000000002 '{"mounts":[{"type":1,"source":"'"$work/volume"'","subpath":"'$subpath'","target":"/v"}]}' true
+        run -1 ctr start 0000000002
+        [[ $output == *"leads out"* ]]
+        ctr remove 0000000002
+    done
+}
