@@ -72,6 +72,19 @@ static int handle_put(struct publisher *publisher, char *text, struct error *err
     return say(publisher, reply, err);
 }
 
+/* A container of another project that shares a network: it counts for names only. */
+static int handle_peer(struct publisher *publisher, const char *text, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct stored_record *stored = mem_new(tmp, struct stored_record);
+    int r = record_parse(stored, text + strlen("peer\n"), &stored->record, err);
+    if (r < 0)
+        return r;
+    stored->record->port_count = 0;
+    r = store_put(publisher->netd, stored, NULL, NULL, err);
+    return r < 0 ? r : say(publisher, "ok\n", err);
+}
+
 /* "sockets" and numbers, with as many descriptors. */
 static int handle_sockets(struct publisher *publisher, char *text, int *fds, size_t fd_count,
                           struct error *err)
@@ -109,6 +122,8 @@ static int handle(struct publisher *publisher, char *text, int *fds, size_t fd_c
     const char *container = str_after(text, "drop ");
     if (str_starts(text, "put\n"))
         return handle_put(publisher, text, err);
+    if (str_starts(text, "peer\n"))
+        return handle_peer(publisher, text, err);
     if (str_starts(text, "sockets "))
         return handle_sockets(publisher, text, fds, fd_count, err);
     if (str_eq(text, "commit\n"))

@@ -60,7 +60,7 @@ struct endpoint_socket {
 
 struct stored_record {
     struct netd_record *record;
-    char *namespace; /* "DEVICE:INODE" */
+    char *namespace; /* "DEVICE:INODE"; NULL: a peer of another project */
     char **sockets;  /* names of those that it needs */
 };
 

@@ -13,7 +13,8 @@
  *     netd: ok\n                                    or a text that says what was wrong
  *
  * Sockets are named "tcp 0.0.0.0 8080", or "dns-udp DEVICE:INODE" with the numbers of the namespace. Other
- * requests are "drop <container>" and "stop". compote-netd goes when its last record is dropped.
+ * requests are "drop <container>", "peer" with a record of another project (netd_peers.h), and "stop".
+ * compote-netd goes when its last record is dropped.
  *
  * Whether it runs is asked of the kernel: a listening socket refuses connections as soon as nobody holds it.
  * Everything happens under a lock on the project's directory, so that two commands never start two. Records
@@ -23,144 +24,17 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "network/holder.h"
+#include "network/netd_peers.h"
+#include "network/netd_session.h"
 #include "network/network.h"
 #include "network/nft.h"
 #include "network/record.h"
 #include "sys/fd.h"
 #include "sys/fs.h"
-#include "sys/spawn.h"
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-
-struct session {
-    const struct network_context *context;
-    const char *project;
-    const char *directory;
-    int dir_fd; /* its flock is the lock */
-    int socket; /* -1: not connected */
-};
-
-#define SESSION_INIT                                                                                         \
-    {                                                                                                        \
-        .dir_fd = -1, .socket = -1                                                                           \
-    }
-
-static void session_done(struct session *session)
-{
-    cleanup_close_fn(&session->socket);
-    cleanup_close_fn(&session->dir_fd);
-}
-
-#define cleanup_session CLEANUP(session_done)
-
-enum { ABSENT = 1 };
-
-/* Opens and locks the project's directory, which is made when `create`; otherwise ABSENT. */
-static int session_open(struct session *session, const void *tmp, const struct network_context *context,
-                        const char *project, bool create, struct error *err)
-{
-    *session = (struct session)SESSION_INIT;
-    session->context = context;
-    session->project = project;
-    session->directory = mem_printf(tmp, "%s/netd/%s", context->run, project);
-    for (;;) {
-        if (create) {
-            int r = fs_mkdir_p(session->directory, 0700, err);
-            if (r < 0)
-                return r;
-        }
-        cleanup_close int fd = open(session->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT) {
-            if (create)
-                continue;
-            return ABSENT;
-        }
-        if (fd < 0)
-            return error_errno(err, "open '%s'", session->directory);
-        if (RETRY_EINTR(flock(fd, LOCK_EX)) < 0)
-            return error_errno(err, "lock '%s'", session->directory);
-        struct stat st;
-        if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
-            session->dir_fd = TAKE_FD(fd);
-            return 0;
-        }
-        /* Someone removed it while we waited. */
-    }
-}
-
-static int session_connect(struct session *session, struct error *err)
-{
-    struct error refused = ERROR_INIT;
-    int r = fd_unix_connect(session->dir_fd, "control", &session->socket, &refused);
-    if (r < 0) {
-        if (refused.code == ECONNREFUSED || refused.code == ENOENT)
-            return ABSENT;
-        return error_set(err, refused.code, "compote-netd of project '%s': %s", session->project,
-                         refused.text);
-    }
-    struct timeval limit = {.tv_sec = 10};
-    setsockopt(session->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    setsockopt(session->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    int room = 2 * RECORD_MAX;
-    setsockopt(session->socket, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-    return 0;
-}
-
-static int session_start(struct session *session, const void *tmp, struct error *err)
-{
-    cleanup_close int listener = -1;
-    int r = fd_unix_listen(session->dir_fd, "control", &listener, err);
-    if (r < 0)
-        return r;
-    enum { LISTENER_FD = 3 };
-    char *argv[] = {mem_printf(tmp, "%s/compote-netd", session->context->libexec),
-                    mem_strdup(tmp, session->project), NULL};
-    struct spawn spawn = {
-        .argv = argv,
-        .std = {-1,  -1, -1},
-        .fds = {{.from = listener, .to = LISTENER_FD}},
-        .fd_count = 1,
-        .cwd = "/",
-        .new_session = true
-    };
-    pid_t pid;
-    int status = 0;
-    r = spawn_start(&spawn, &pid, NULL, err);
-    /* It forks at once, and the first process only says how that went. */
-    if (r == 0)
-        r = spawn_wait(pid, &status, err);
-    if (r == 0 && status != 0)
-        r = error_set(err, ECHILD, "'%s' ended with status %d", argv[0], status);
-    return r < 0 ? r : session_connect(session, err);
-}
-
-static int session_read(struct session *session, char *text, size_t size, struct error *err)
-{
-    size_t got;
-    int r = fd_receive(session->socket, text, size - 1, &got, NULL, 0, NULL, err);
-    if (r == 0 && got == 0)
-        r = error_set(err, ECONNRESET, "it ended");
-    if (r < 0)
-        return error_wrap(err, "compote-netd of project '%s'", session->project);
-    text[got] = '\0';
-    return 0;
-}
-
-/* One request and its "ok". */
-static int session_request(struct session *session, const char *request, struct error *err)
-{
-    char reply[ERROR_TEXT_SIZE];
-    int r = fd_send(session->socket, request, strlen(request), NULL, 0, err);
-    if (r == 0)
-        r = session_read(session, reply, sizeof(reply), err);
-    if (r < 0)
-        return r;
-    return str_eq(reply, "ok\n") ? 0 : error_set(err, EIO, "compote-netd: %s", reply);
-}
 
 /*
  * A socket that answers names on port 53 of 127.0.0.11. It listens on another port, and a rule inside the
@@ -259,7 +133,7 @@ static int open_socket(const struct netd_record *record, const char *name, int *
 }
 
 /* Opens and sends what netd lacks: `need` has the numbers of sockets. */
-static int send_sockets(struct session *session, const struct netd_record *record, char **sockets,
+static int send_sockets(struct netd_session *session, const struct netd_record *record, char **sockets,
                         char **need, struct error *err)
 {
     enum { BATCH = 8 };
@@ -293,7 +167,7 @@ static int send_sockets(struct session *session, const struct netd_record *recor
     return 0;
 }
 
-static int put_record(struct session *session, const struct netd_record *record, const char *text,
+static int put_record(struct netd_session *session, const struct netd_record *record, const char *text,
                       struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -307,7 +181,7 @@ static int put_record(struct session *session, const struct netd_record *record,
     r = fd_send(session->socket, message, strlen(message), NULL, 0, err);
     char *reply = mem_array(tmp, char, RECORD_MAX);
     if (r == 0)
-        r = session_read(session, reply, RECORD_MAX, err);
+        r = netd_session_read(session, reply, RECORD_MAX, err);
     if (r < 0)
         return r;
     if (!str_starts(reply, "need"))
@@ -315,24 +189,20 @@ static int put_record(struct session *session, const struct netd_record *record,
     reply[strcspn(reply, "\n")] = '\0';
     char **need = strv_split(tmp, reply, ' ');
     r = send_sockets(session, record, sockets, need + 1, err);
-    return r < 0 ? r : session_request(session, "commit\n", err);
-}
-
-static char *record_path(const void *owner, const struct session *session, const char *container)
-{
-    return mem_printf(owner, "%s/%s.record", session->directory, container);
+    return r < 0 ? r : netd_session_request(session, "commit\n", err);
 }
 
 /* Gives a netd that was just started every record that lies there. One whose namespace is gone is skipped:
  * its container is gone too, and the engine will withdraw it. One that fails does not keep the others
  * waiting. */
-static int put_all(struct session *session, struct error *err)
+static int put_all(struct netd_session *session, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char **names;
     int r = fs_list(tmp, session->directory, &names, err);
     for (size_t i = 0; r >= 0 && names && names[i]; i++) {
-        if (!str_ends(names[i], ".record"))
+        bool is_peer = str_ends(names[i], ".peer");
+        if (!is_peer && !str_ends(names[i], ".record"))
             continue;
         char *text;
         size_t size;
@@ -342,7 +212,9 @@ static int put_all(struct session *session, struct error *err)
                                &size, &problem);
         if (one == 0)
             one = record_parse(tmp, text, &record, &problem);
-        if (one == 0 && fs_exists(record->netns))
+        if (one == 0 && is_peer)
+            one = netd_session_request(session, mem_printf(tmp, "peer\n%s", text), &problem);
+        else if (one == 0 && fs_exists(record->netns))
             one = put_record(session, record, text, &problem);
         if (one < 0 && r >= 0)
             r = error_set(err, problem.code, "%s", problem.text);
@@ -350,47 +222,47 @@ static int put_all(struct session *session, struct error *err)
     return r < 0 ? r : 0;
 }
 
-static int session_ensure(struct session *session, const void *tmp, struct error *err)
+static int session_ensure(struct netd_session *session, const void *tmp, struct error *err)
 {
-    int r = session_connect(session, err);
-    if (r != ABSENT)
+    int r = netd_session_connect(session, err);
+    if (r != SESSION_ABSENT)
         return r;
-    r = session_start(session, tmp, err);
-    if (r == ABSENT)
+    r = netd_session_start(session, tmp, err);
+    if (r == SESSION_ABSENT)
         r = error_set(err, ECONNREFUSED, "compote-netd of project '%s' ended at once", session->project);
     return r < 0 ? r : put_all(session, err);
+}
+
+/* The part that needs the project's lock. */
+static int publish_record(const struct network_context *context, const char *project,
+                          const struct netd_record *record, const char *text, const void *owner,
+                          char ***ret_joined, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    cleanup_session struct netd_session session = SESSION_INIT;
+    int r = netd_session_open(&session, tmp, context, project, true, err);
+    if (r == 0)
+        r = session_ensure(&session, tmp, err);
+    if (r == 0)
+        r = put_record(&session, record, text, err);
+    if (r == 0)
+        r = fs_write_file(netd_session_path(tmp, &session, record->container, "record"), text, strlen(text),
+                          0600, false, err);
+    return r < 0 ? r : peers_mark(owner, session.directory, record, ret_joined, err);
 }
 
 int netd_publish(const struct network_context *context, const char *project, const struct netd_record *record,
                  struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    cleanup_session struct session session = SESSION_INIT;
-    char *text;
+    char *text, **joined = NULL;
     int r = record_print(tmp, record, &text, err);
     if (r == 0)
-        r = session_open(&session, tmp, context, project, true, err);
-    if (r == 0)
-        r = session_ensure(&session, tmp, err);
-    if (r == 0)
-        r = put_record(&session, record, text, err);
-    if (r == 0)
-        r = fs_write_file(record_path(tmp, &session, record->container), text, strlen(text), 0600, false,
-                          err);
-    return r;
+        r = publish_record(context, project, record, text, tmp, &joined, err);
+    return r < 0 ? r : peers_publish(context, project, record, text, joined, err);
 }
 
-/* After the last record: the directory goes too, unless netd holds a record that has no file. */
-static int remove_directory(struct session *session, struct error *err)
-{
-    if (unlinkat(session->dir_fd, "control", 0) < 0 && errno != ENOENT)
-        return error_errno(err, "remove the socket in '%s'", session->directory);
-    if (rmdir(session->directory) < 0 && errno != ENOENT)
-        return error_errno(err, "remove '%s'", session->directory);
-    return 0;
-}
-
-static int has_records(const struct session *session, bool *ret, struct error *err)
+static int has_records(const struct netd_session *session, bool *ret, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char **names;
@@ -402,46 +274,44 @@ static int has_records(const struct session *session, bool *ret, struct error *e
     return r < 0 ? r : 0;
 }
 
-/* Waits until netd has closed the connection, which it does by ending: then its sockets are closed too. */
-static void wait_for_end(struct session *session)
-{
-    char text[64];
-    size_t got = 1;
-    while (got > 0 && fd_receive(session->socket, text, sizeof(text), &got, NULL, 0, NULL, NULL) == 0)
-        ;
-}
-
-int netd_withdraw(const struct network_context *context, const char *project, const char *container,
-                  struct error *err)
+static int withdraw_record(const struct network_context *context, const char *project, const char *container,
+                           struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    cleanup_session struct session session = SESSION_INIT;
-    int r = session_open(&session, tmp, context, project, false, err);
+    cleanup_session struct netd_session session = SESSION_INIT;
+    int r = netd_session_open(&session, tmp, context, project, false, err);
     if (r != 0)
         return r < 0 ? r : 0;
-    if (unlink(record_path(tmp, &session, container)) < 0 && errno != ENOENT)
+    if (unlink(netd_session_path(tmp, &session, container, "record")) < 0 && errno != ENOENT)
         return error_errno(err, "remove the record of container '%s'", container);
     bool more = true;
-    r = session_connect(&session, err);
+    r = netd_session_connect(&session, err);
     bool runs = r == 0;
     if (r == 0)
-        r = session_request(&session, mem_printf(tmp, "drop %s\n", container), err);
+        r = netd_session_request(&session, mem_printf(tmp, "drop %s\n", container), err);
     if (r >= 0)
         r = has_records(&session, &more, err);
     if (r < 0 || more)
         return r;
     if (runs) {
-        r = session_request(&session, "stop\n", err);
-        wait_for_end(&session);
+        r = netd_session_request(&session, "stop\n", err);
+        netd_session_wait_for_end(&session);
     }
-    return r < 0 ? r : remove_directory(&session, err);
+    return r < 0 ? r : fs_remove_tree(session.directory, err);
+}
+
+int netd_withdraw(const struct network_context *context, const char *project, const char *container,
+                  struct error *err)
+{
+    int r = withdraw_record(context, project, container, err);
+    return r < 0 ? r : peers_withdraw(context, project, container, err);
 }
 
 int netd_ensure(const struct network_context *context, const char *project, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    cleanup_session struct session session = SESSION_INIT;
-    int r = session_open(&session, tmp, context, project, false, err);
+    cleanup_session struct netd_session session = SESSION_INIT;
+    int r = netd_session_open(&session, tmp, context, project, false, err);
     if (r != 0)
         return r < 0 ? r : 0;
     bool any;
@@ -449,17 +319,34 @@ int netd_ensure(const struct network_context *context, const char *project, stru
     return r < 0 || !any ? r : session_ensure(&session, tmp, err);
 }
 
+/* What other projects know of this one's containers. */
+static int withdraw_all_peers(const struct network_context *context, const char *project, struct error *err)
+{
+    static const char kind[] = ".record";
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char **names;
+    int r = fs_list(tmp, mem_printf(tmp, "%s/netd/%s", context->run, project), &names, err);
+    for (size_t i = 0; r >= 0 && names && names[i]; i++) {
+        size_t n = strlen(names[i]);
+        if (str_ends(names[i], kind))
+            r = peers_withdraw(context, project, mem_strndup(tmp, names[i], n - strlen(kind)), err);
+    }
+    return r < 0 ? r : 0;
+}
+
 int netd_stop(const struct network_context *context, const char *project, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    cleanup_session struct session session = SESSION_INIT;
-    int r = session_open(&session, tmp, context, project, false, err);
+    cleanup_session struct netd_session session = SESSION_INIT;
+    int r = withdraw_all_peers(context, project, err);
+    if (r == 0)
+        r = netd_session_open(&session, tmp, context, project, false, err);
     if (r != 0)
         return r < 0 ? r : 0;
-    r = session_connect(&session, err);
+    r = netd_session_connect(&session, err);
     if (r == 0) {
-        r = session_request(&session, "stop\n", err);
-        wait_for_end(&session);
+        r = netd_session_request(&session, "stop\n", err);
+        netd_session_wait_for_end(&session);
     }
     if (r < 0)
         return r;

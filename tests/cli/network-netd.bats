@@ -291,6 +291,50 @@ is_gone()
     answers "NOERROR 10.89.1.9" c9 web A
 }
 
+# peer PROJECT NAME LINE...: as record, for another project.
+peer()
+{
+    local project=$1 name=$2
+    shift 2
+    { printf 'container %s\nnetns %s\n' "$name" "$RUN/netns/$name"; printf '%s\n' "$@"; } | netctl netd-publish "$project"
+}
+
+@test "projects that share a network know each other's names there, and only there" {
+    shop
+    container4 p1 1 8
+    container4 p2 1 9
+    peer proxy p1 "network front 10.89.1.8 - proxy"
+    # Both ways, for who came first and for who came second.
+    answers "NOERROR 10.89.1.2 10.89.1.3" p1 web A
+    answers "NOERROR 10.89.1.8" c1 proxy A
+    answers "NOERROR proxy.front." c1 8.1.89.10.in-addr.arpa PTR
+    echo "# none" >"$LAB/resolv.conf"
+    answers "SERVFAIL" p1 db A
+    # Later ones, changed ones, and ones that go.
+    peer proxy p2 "network front 10.89.1.9 - proxy"
+    answers "NOERROR 10.89.1.8 10.89.1.9" c1 proxy A
+    record c2 "network front 10.89.1.3 - shop-web-2"
+    answers "NOERROR 10.89.1.2" p2 web A
+    answers "NOERROR 10.89.1.3" p2 shop-web-2 A
+    netctl netd-withdraw proxy p2
+    answers "NOERROR 10.89.1.8" c1 proxy A
+    # A killed netd knows its peers again.
+    local pid
+    pid=$(netd_pid shop)
+    kill -9 "$pid"
+    eventually is_gone "$pid"
+    netctl netd-ensure shop
+    answers "NOERROR 10.89.1.8" c1 proxy A
+    # Peers do not keep a netd.
+    netctl netd-stop proxy
+    answers "SERVFAIL" c1 proxy A
+    pid=$(netd_pid shop)
+    peer proxy p1 "network front 10.89.1.8 - proxy"
+    for pid in c1 c2 db; do netctl netd-withdraw shop $pid; done
+    [ ! -e "$RUN/netd/shop" ]
+    answers "SERVFAIL" p1 web A
+}
+
 @test "netd leaves nothing of its starter open and has no terminal" {
     shop
     local pid
