@@ -26,7 +26,7 @@ LAYERS = {
     "network": "data sys base",
     "runtime": "oci model state data sys base monitor/proto.h monitor/status.h",
     "vm": "oci model state data sys base monitor/proto.h",
-    "engine": "vm runtime network image oci state compose model schema data sys base",
+    "engine": "vm runtime network image oci state compose model schema data sys base monitor/proto.h",
     "cli": "engine vm runtime network image oci state compose model schema data sys base",
     "monitor": "sys base",
     "netd": "network data sys base",

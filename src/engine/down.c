@@ -19,6 +19,22 @@ static int check_services(const struct project *project, const struct actual *ac
     return 0;
 }
 
+/* What every command on existing containers begins with: the lock, a snapshot, and an empty plan. */
+static int begin_plan(const void *owner, struct engine *engine, const char *name,
+                      const struct project *project, char *const *services, int *ret_lock, struct plan **ret,
+                      struct error *err)
+{
+    struct actual *actual;
+    int r = engine_lock(engine, name, ret_lock, err);
+    if (r == 0)
+        r = actual_read(owner, engine, name, &actual, err);
+    if (r == 0)
+        r = check_services(project, actual, services, err);
+    if (r == 0)
+        *ret = plan_new(owner, engine, name, project, actual);
+    return r;
+}
+
 static char *container_id(const void *owner, const struct actual_container *c)
 {
     return mem_printf(owner, "Container %s", c->record->name);
@@ -176,15 +192,10 @@ int engine_down(struct engine *engine, const char *name, const struct project *p
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
-    struct actual *actual;
-    int r = engine_lock(engine, name, &lock, err);
-    if (r == 0)
-        r = actual_read(tmp, engine, name, &actual, err);
-    if (r == 0)
-        r = check_services(project, actual, options->services, err);
+    struct plan *plan;
+    int r = begin_plan(tmp, engine, name, project, options->services, &lock, &plan, err);
     if (r < 0)
         return r;
-    struct plan *plan = plan_new(tmp, engine, name, project, actual);
     r = plan_down(plan, options, err);
     if (r == 0 && !plan->count) {
         char *text = mem_printf(tmp, "Warning: No resource found to remove for project \"%s\".", name);
@@ -294,18 +305,13 @@ static int run_selected(struct engine *engine, const char *name, const struct pr
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
-    struct actual *actual;
-    int r = engine_lock(engine, name, &lock, err);
-    if (r == 0)
-        r = actual_read(tmp, engine, name, &actual, err);
-    if (r == 0)
-        r = check_services(project, actual, options->services, err);
+    struct plan *plan;
+    int r = begin_plan(tmp, engine, name, project, options->services, &lock, &plan, err);
     if (r < 0)
         return r;
-    struct plan *plan = plan_new(tmp, engine, name, project, actual);
     struct chosen chosen = chosen_new(plan);
-    for (size_t i = 0; i < actual->container_count; i++) {
-        struct actual_container *c = actual->containers[i];
+    for (size_t i = 0; i < plan->actual->container_count; i++) {
+        struct actual_container *c = plan->actual->containers[i];
         bool restart = one == plan_restart_one && is_restart_dependent(project, c, options);
         if (c->record->ready && !c->record->oneoff && (is_chosen(c, options->services) || restart))
             one(&chosen, i, options);
@@ -363,18 +369,13 @@ int engine_rm(const void *owner, struct engine *engine, const char *name, const 
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
-    struct actual *actual;
-    int r = engine_lock(engine, name, &lock, err);
-    if (r == 0)
-        r = actual_read(tmp, engine, name, &actual, err);
-    if (r == 0)
-        r = check_services(project, actual, options->services, err);
+    struct plan *plan;
+    int r = begin_plan(tmp, engine, name, project, options->services, &lock, &plan, err);
     if (r < 0)
         return r;
-    struct plan *plan = plan_new(tmp, engine, name, project, actual);
     *ret_names = NULL;
-    for (size_t i = 0; i < actual->container_count; i++) {
-        struct actual_container *c = actual->containers[i];
+    for (size_t i = 0; i < plan->actual->container_count; i++) {
+        struct actual_container *c = plan->actual->containers[i];
         if (!is_chosen(c, options->services) || (actual_is_up(c) && !options->stop))
             continue;
         struct operation *op = plan_remove_container(plan, c, options->timeout, "asked for");

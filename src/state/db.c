@@ -67,7 +67,7 @@ static int each_va(struct db *db, db_row *handler, void *data, struct error *err
 {
     sqlite3_stmt *statement;
     if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)
-        return db_error(db, err, sql);
+        return db_error(db, err, "prepare");
     for (int i = 0; types[i]; i++) {
         if (types[i] == 's')
             sqlite3_bind_text(statement, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
@@ -79,7 +79,7 @@ static int each_va(struct db *db, db_row *handler, void *data, struct error *err
         if (handler)
             r = handler(data, statement, err);
     if (r >= 0)
-        r = step == SQLITE_DONE || step == SQLITE_ROW ? 0 : db_error(db, err, sql);
+        r = step == SQLITE_DONE || step == SQLITE_ROW ? 0 : db_error(db, err, "write");
     sqlite3_finalize(statement);
     return r;
 }

@@ -67,15 +67,23 @@ static int unix_address(int dir_fd, const char *name, struct sockaddr_un *addres
     return 0;
 }
 
+static int unix_socket(int dir_fd, const char *name, struct sockaddr_un *address, int *ret_fd,
+                       struct error *err)
+{
+    int r = unix_address(dir_fd, name, address, err);
+    if (r < 0)
+        return r;
+    *ret_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    return *ret_fd < 0 ? error_errno(err, "socket") : 0;
+}
+
 int fd_unix_listen(int dir_fd, const char *name, int *ret_fd, struct error *err)
 {
     struct sockaddr_un address;
-    int r = unix_address(dir_fd, name, &address, err);
+    cleanup_close int fd = -1;
+    int r = unix_socket(dir_fd, name, &address, &fd, err);
     if (r < 0)
         return r;
-    cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return error_errno(err, "socket");
     if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
         return error_errno(err, "remove stale socket '%s'", name);
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -89,12 +97,10 @@ int fd_unix_listen(int dir_fd, const char *name, int *ret_fd, struct error *err)
 int fd_unix_connect(int dir_fd, const char *name, int *ret_fd, struct error *err)
 {
     struct sockaddr_un address;
-    int r = unix_address(dir_fd, name, &address, err);
+    cleanup_close int fd = -1;
+    int r = unix_socket(dir_fd, name, &address, &fd, err);
     if (r < 0)
         return r;
-    cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return error_errno(err, "socket");
     if (RETRY_EINTR(connect(fd, (struct sockaddr *)&address, sizeof(address))) < 0)
         return error_errno(err, "connect to socket '%s'", name);
     *ret_fd = TAKE_FD(fd);
