@@ -89,24 +89,30 @@ static void reply_result(struct monitor *m, struct client *c, int result, const 
           result < 0 ? strlen(err->text) : 0);
 }
 
+struct output_message {
+    struct proto_head head;
+    char data[PROTO_DATA_MAX];
+};
+
+static size_t make_output(struct output_message *message, enum stream stream, const char *data, size_t size)
+{
+    message->head = (struct proto_head){.type = stream == STREAM_OUT ? PROTO_STDOUT : PROTO_STDERR,
+                                        .size = (uint32_t)size};
+    memcpy(message->data, data, size);
+    return sizeof(message->head) + size;
+}
+
 void clients_output(struct monitor *m, enum stream stream, const char *data, size_t size)
 {
-    struct {
-        struct proto_head head;
-        char data[PROTO_DATA_MAX];
-    } message;
-    bool ready = false;
+    struct output_message message;
+    size_t length = 0;
     for (int i = 0; i < CLIENT_MAX; i++) {
         struct client *c = &m->clients[i];
         if (c->fd < 0 || !c->attached)
             continue;
-        if (!ready) {
-            message.head = (struct proto_head){.type = stream == STREAM_OUT ? PROTO_STDOUT : PROTO_STDERR,
-                                               .size = (uint32_t)size};
-            memcpy(message.data, data, size);
-            ready = true;
-        }
-        client_send(m, c, &message, sizeof(message.head) + size);
+        if (!length)
+            length = make_output(&message, stream, data, size);
+        client_send(m, c, &message, length);
     }
 }
 
@@ -119,10 +125,18 @@ void clients_accept_input(struct monitor *m)
 
 static void attach(struct monitor *m, struct client *c)
 {
+    logfile_flush(&m->log, false);
     struct proto_attached attached = {.log_offset = (uint64_t)m->log.size,
                                       .log_rotations = (uint64_t)m->log.rotations};
     c->attached = true;
     reply(m, c, 0, &attached, sizeof(attached));
+    /* A line that is not finished, such as a shell's prompt, is not in the log yet. */
+    for (unsigned s = 0; s < STREAM__COUNT && c->fd >= 0; s++) {
+        struct output_message message;
+        if (m->log.used[s])
+            client_send(m, c, &message,
+                        make_output(&message, (enum stream)s, m->log.line[s], m->log.used[s]));
+    }
 }
 
 static void handle(struct monitor *m, struct client *c, const struct proto_head *head, const char *data)
