@@ -16,6 +16,8 @@ static void client_drop(struct monitor *m, struct client *c)
     cleanup_close_fn(&c->fd);
     c->fd = -1;
     c->attached = c->blocked = false;
+    if (m->listener.fd >= 0)
+        loop_modify(&m->loop, &m->listener, EPOLLIN, NULL);
 }
 
 static bool any_blocked(const struct monitor *m)
@@ -209,26 +211,32 @@ static int on_client(struct loop *loop UNUSED, struct loop_source *source, uint3
     return 0;
 }
 
+static struct client *free_client(struct monitor *m)
+{
+    for (int i = 0; i < CLIENT_MAX; i++)
+        if (m->clients[i].fd < 0)
+            return &m->clients[i];
+    return NULL;
+}
+
 static int on_connection(struct loop *loop, struct loop_source *source, uint32_t events UNUSED, void *data,
                          struct error *err UNUSED)
 {
     struct monitor *m = data;
+    struct client *c = free_client(m);
     struct ucred peer;
     socklen_t size = sizeof(peer);
-    cleanup_close int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
-        (peer.uid != 0 && peer.uid != geteuid()))
-        return 0;
-    for (int i = 0; i < CLIENT_MAX; i++) {
-        struct client *c = &m->clients[i];
-        if (c->fd >= 0)
-            continue;
-        if (loop_add(loop, &c->source, fd, EPOLLIN, on_client, m, NULL) < 0)
-            return 0;
-        c->fd = TAKE_FD(fd);
-        c->attached = c->blocked = false;
+    if (!c) { /* whoever comes now waits until one has gone */
+        loop_modify(loop, source, 0, NULL);
         return 0;
     }
+    cleanup_close int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+        (peer.uid != 0 && peer.uid != geteuid()) ||
+        loop_add(loop, &c->source, fd, EPOLLIN, on_client, m, NULL) < 0)
+        return 0;
+    c->fd = TAKE_FD(fd);
+    c->attached = c->blocked = false;
     return 0;
 }
 

@@ -3,6 +3,8 @@
  *
  *     {"log":"text\n","stream":"stdout","time":"2024-01-02T03:04:05.678901234Z"}
  *
+ * The unfinished line of a stream is kept also when no log is written: a client that attaches gets it.
+ *
  * A line longer than 16 KiB becomes several records, of which only the last has the line break; so does
  * output that ended without one. Bytes that are not UTF-8 become U+FFFD. Records are written whole, so a
  * reader never sees half of one unless the disk is full. Rotation renames container.log to .1 and so on; a
@@ -80,8 +82,12 @@ static void rotate(struct logfile *log)
 
 static void write_buffer(struct logfile *log)
 {
-    if (log->fd >= 0 && log->buffered && fd_write_all(log->fd, log->buffer, log->buffered, NULL) == 0)
-        log->size += (int64_t)log->buffered;
+    if (log->fd >= 0 && log->buffered) {
+        if (fd_write_all(log->fd, log->buffer, log->buffered, NULL) == 0)
+            log->size += (int64_t)log->buffered;
+        else if (ftruncate(log->fd, log->size) < 0) /* the disk is full: no half a record */
+            log->size = lseek(log->fd, 0, SEEK_END);
+    }
     log->buffered = 0;
 }
 
@@ -147,6 +153,8 @@ static void add_record(struct logfile *log, enum stream stream, const char *text
                        const char *time_text)
 {
     enum { OVERHEAD = 128 };
+    if (log->fd < 0)
+        return;
     if (log->buffered + size * 6 + OVERHEAD > sizeof(log->buffer))
         write_buffer(log);
     size_t before = log->buffered;
@@ -185,8 +193,6 @@ static size_t cut_at(const char *line, size_t size)
 
 void logfile_write(struct logfile *log, enum stream stream, const char *data, size_t size)
 {
-    if (log->fd < 0)
-        return;
     char time_text[40];
     print_time(time_text, sizeof(time_text));
     char *line = log->line[stream];

@@ -46,7 +46,10 @@ struct proto_head {
     int64_t value;
 };
 
-/* The log's position at the attach: all that was written before is there, all that follows is sent. */
+/*
+ * The log's position at the attach: all lines that were finished before are there; the unfinished one and all
+ * that follows is sent.
+ */
 struct proto_attached {
     uint64_t log_offset;    /* bytes in the current log file */
     uint64_t log_rotations; /* since the monitor's start */

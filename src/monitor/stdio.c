@@ -6,8 +6,9 @@
  * FIFO (64 KiB) for the next monitor. Standard input is the other way round: the monitor alone has the
  * writing end, so that closing it is an end of file.
  *
- * With a terminal the runtime makes it and sends its master through the console socket. The monitor also
- * keeps the slave open, or the master would report a hangup, in a loop, whenever no process has it open.
+ * With a terminal the runtime makes it and sends its master through the console socket. When the monitor is
+ * killed this terminal hangs up, as one does whose window is closed. The monitor also keeps the slave open,
+ * or the master would report a hangup, in a loop, whenever no process has it open.
  */
 #include "monitor/monitor.h"
 

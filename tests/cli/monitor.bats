@@ -171,3 +171,53 @@ counter='i=0; trap "echo end; exit 5" TERM; while :; do i=$((i+1)); echo $i; sle
     sleep 1
     [ "$(awk '/^voluntary/ {print $2}' "/proc/$pid/status")" = "$before" ]
 }
+
+@test "messages that make no sense do no harm" {
+    create 0000000001 '{"stdin_open":true}' sh -c 'read line; echo "got $line"; exit 3'
+    ctr start 0000000001
+    pid=$(monitor 0000000001)
+    ctr garbage 0000000001 500
+    [ "$(monitor 0000000001)" = "$pid" ]
+    [ "$(field 0000000001 state)" = running ]
+    run -3 bash -c "echo sense | '$build/tests/ctr' attach 0000000001"
+    [[ $output == *"got sense"* ]]
+}
+
+@test "a prompt that was printed before the attach is shown" {
+    create 0000000001 '{"stdin_open":true,"log_driver":"none"}' sh -c 'printf "name? "; read line; echo "hello $line"'
+    ctr start 0000000001
+    until ctr exec 0000000001 -- grep -q '^State:.S' /proc/1/status; do :; done
+    run -0 bash -c "echo you | '$build/tests/ctr' attach 0000000001"
+    [ "$output" = "name? hello you" ]
+}
+
+@test "after an unclean boot what the container wrote is thrown away, else kept" {
+    create 0000000001 '{}' sh -c 'cat /state; echo x >/state'
+    ctr start 0000000001
+    wait_for 0000000001 state=exited
+    dir=$CTR_ROOT/containers/0000000001
+    [ -e "$dir/work/work/incompat/volatile" ]
+    ctr start 0000000001
+    wait_for 0000000001 state=exited exit_code=0
+    [ "$(log 0000000001 | tail -1)" = x ]
+    echo another-boot >"$dir/boot"
+    rm -rf "$CTR_RUN/containers/0000000001"
+    ctr start 0000000001
+    wait_for 0000000001 state=exited
+    [[ $(log 0000000001 | tail -1) == *"No such file"* ]]
+}
+
+@test "after a reboot a container that ran is dead, one that ended has its exit code" {
+    create 0000000001 '{}' sh -c 'exit 4'
+    ctr start 0000000001
+    wait_for 0000000001 state=exited
+    create 0000000002 '{}' sleep 1000
+    ctr start 0000000002
+    kill -9 "$(monitor 0000000002)" "$(field 0000000002 pid)"
+    rm -rf "$CTR_RUN/containers"/*
+    [ "$(field 0000000001 state)" = exited ]
+    [ "$(field 0000000001 exit_code)" = 4 ]
+    [ "$(field 0000000002 state)" = dead ]
+    ctr start 0000000002
+    [ "$(field 0000000002 state)" = running ]
+}

@@ -8,6 +8,7 @@
  *   ctr exec ID [-t] [-u USER] -- COMMAND...
  *   ctr attach ID                standard input and output to the container's, until it ends
  *   ctr pids ID
+ *   ctr garbage ID N             N messages to the monitor that make no sense
  *   ctr bench ID N               N times start, wait for the exit; prints the median start in microseconds
  *
  * CTR_ROOT, CTR_RUN, CTR_LIBEXEC and CTR_CGROUP say where things are.
@@ -212,6 +213,32 @@ static int cmd_pids(const char *id, struct error *err)
     return r;
 }
 
+/* Heads that do not fit what follows, types that do not exist, messages that are cut or too long. */
+static int cmd_garbage(const char *id, int count, struct error *err)
+{
+    static char data[2 * PROTO_DATA_MAX];
+    unsigned seed = 1;
+    for (int i = 0; i < count; i++) {
+        int fd;
+        int r = container_attach(dirs, id, &fd, err);
+        if (r < 0)
+            return r;
+        for (size_t k = 0; k < sizeof(data); k++)
+            data[k] = (char)rand_r(&seed);
+        size_t size = (size_t)rand_r(&seed) % (i % 4 ? 64 : sizeof(data));
+        struct proto_head head = {.type = (uint32_t)(i % 2 ? PROTO_ATTACH : rand_r(&seed) % 70 + 9),
+                                  .size = (uint32_t)(i % 3 ? size : size + 1),
+                                  .value = rand_r(&seed)};
+        if (i % 5)
+            memcpy(data, &head, sizeof(head));
+        send(fd, data, size, MSG_NOSIGNAL);
+        if (i % 7)
+            send(fd, data, size / 2, MSG_NOSIGNAL);
+        close(fd);
+    }
+    return 0;
+}
+
 static int compare(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -263,6 +290,8 @@ static int dispatch(const char *verb, const char *id, char **args, int *ret_stat
         return cmd_attach(id, ret_status, err);
     if (str_eq(verb, "pids"))
         return cmd_pids(id, err);
+    if (str_eq(verb, "garbage") && args[0])
+        return cmd_garbage(id, atoi(args[0]), err);
     if (str_eq(verb, "bench") && args[0])
         return cmd_bench(id, atoi(args[0]), err);
     return error_set(err, EINVAL, "unknown command '%s'", verb);
