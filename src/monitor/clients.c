@@ -62,7 +62,7 @@ static void client_send(struct monitor *m, struct client *c, const void *data, s
         client_drop(m, c);
         return;
     }
-    memcpy(c->pending, data, size);
+    memcpy(m->pending[c - m->clients], data, size);
     c->pending_size = size;
     c->blocked = true;
     loop_modify(&m->loop, &c->source, wanted_events(m, c), NULL);
@@ -196,7 +196,8 @@ static int on_client(struct loop *loop UNUSED, struct loop_source *source, uint3
     struct monitor *m = data;
     struct client *c = (struct client *)((char *)source - offsetof(struct client, source));
     if (events & EPOLLOUT && c->blocked) {
-        if (RETRY_EINTR(send(c->fd, c->pending, c->pending_size, MSG_DONTWAIT | MSG_NOSIGNAL)) >= 0) {
+        if (RETRY_EINTR(
+                send(c->fd, m->pending[c - m->clients], c->pending_size, MSG_DONTWAIT | MSG_NOSIGNAL)) >= 0) {
             c->blocked = false;
             loop_modify(&m->loop, &c->source, wanted_events(m, c), NULL);
         } else if (errno != EAGAIN) {
@@ -255,7 +256,7 @@ void clients_finish(struct monitor *m)
         if (c->fd < 0)
             continue;
         setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-        if (!c->blocked || send(c->fd, c->pending, c->pending_size, MSG_NOSIGNAL) >= 0)
+        if (!c->blocked || send(c->fd, m->pending[c - m->clients], c->pending_size, MSG_NOSIGNAL) >= 0)
             if (c->attached)
                 send(c->fd, &end, sizeof(end), MSG_NOSIGNAL);
         client_drop(m, c);

@@ -19,7 +19,7 @@
 #include <limits.h>
 
 enum {
-    CLIENT_MAX = 16,
+    CLIENT_MAX = 32,
     LINE_MAX_BYTES = 16 * 1024, /* longer lines are cut, as Docker does */
     LOG_BUFFER = LINE_MAX_BYTES * 6 + 1024,
     HEALTH_OUTPUT_MAX = 4096,
@@ -64,9 +64,8 @@ struct client {
     struct loop_source source;
     int fd; /* -1: free */
     bool attached;
-    bool blocked; /* its socket is full; `pending` is what comes next */
+    bool blocked; /* its socket is full; the monitor's `pending` of the same number is what comes next */
     size_t pending_size;
-    char pending[sizeof(struct proto_head) + PROTO_DATA_MAX];
 };
 
 struct health {
@@ -111,6 +110,7 @@ struct monitor {
     struct loop_source listener, blocked_timer;
     int listen_fd;
     struct client clients[CLIENT_MAX];
+    char pending[CLIENT_MAX][sizeof(struct proto_head) + PROTO_DATA_MAX]; /* apart: rarely touched */
     struct health health;
     char chunk[PROTO_DATA_MAX + sizeof(struct proto_head)];
 };
