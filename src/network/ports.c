@@ -6,6 +6,7 @@
  * in one step, and removing a container's ports leaves those that its successor has taken over.
  */
 #include "base/str.h"
+#include "network/conntrack.h"
 #include "network/holder.h"
 #include "network/nft.h"
 #include "network/prefix.h"
@@ -110,6 +111,8 @@ struct change {
     struct omap *maps; /* set name to what read_map gave, once looked at */
     char *commands;
     bool table_missing;
+    uint16_t *udp_ports; /* of the host, whose flows are to be forgotten after a change */
+    size_t udp_count;
 };
 
 static int current_map(struct change *change, const char *set, struct omap **ret, struct error *err)
@@ -172,12 +175,17 @@ static int change_ports(const struct network_context *context, const struct port
         r = check_map(&maps[i], &host, &target, err);
         if (r == 0 && find_place(tmp, &maps[i], &host, &target, &place))
             r = change_place(&change, &place, add, err);
+        if (r == 0 && maps[i].protocol == IPPROTO_UDP)
+            mem_append(tmp, change.udp_ports, change.udp_count, maps[i].host_port);
     }
     if (r < 0 || !change.commands[0])
         return r;
     if (change.table_missing)
         change.commands = mem_printf(tmp, "%s%s", nft_skeleton(tmp, context->table), change.commands);
-    return nft_run(&nft, change.commands, err);
+    r = nft_run(&nft, change.commands, err);
+    if (r == 0)
+        conntrack_forget_udp(change.udp_ports, change.udp_count);
+    return r;
 }
 
 int ports_add(const struct network_context *context, const struct port_map *maps, size_t count,

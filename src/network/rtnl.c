@@ -5,7 +5,12 @@
 
 int rtnl_open(struct rtnl *rtnl, struct error *err)
 {
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    return rtnl_open_bus(rtnl, NETLINK_ROUTE, err);
+}
+
+int rtnl_open_bus(struct rtnl *rtnl, int bus, struct error *err)
+{
+    struct mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
     if (!socket)
         return error_errno(err, "netlink socket");
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {

@@ -23,6 +23,7 @@ struct rtnl_request {
 };
 
 int rtnl_open(struct rtnl *rtnl, struct error *err);
+int rtnl_open_bus(struct rtnl *rtnl, int bus, struct error *err); /* another than NETLINK_ROUTE */
 void rtnl_close(struct rtnl *rtnl);
 #define cleanup_rtnl CLEANUP(rtnl_close)
 

@@ -201,6 +201,26 @@ load ../lib/netlab
     is_cut_off outside -- 198.51.100.1 8080
 }
 
+@test "a UDP client that goes on sending reaches the container that took over the port" {
+    network front 1
+    container c1 1 2
+    container c2 1 3
+    serve inside c1 -- 80 c1
+    serve inside c2 -- 80 c2
+    netctl ports-add "udp;;8080;10.89.1.2;80"
+    # One socket for all, so that it is one flow.
+    # shellcheck disable=SC2016
+    outside bash -c 'exec 4<>/dev/udp/198.51.100.1/8080
+        echo hello >&4; timeout 3 head -n 1 <&4; touch "$0/first"
+        while [ ! -e "$0/moved" ]; do :; done
+        echo hello >&4; timeout 3 head -n 1 <&4' "$LAB" >"$LAB/seen" &
+    eventually [ -e "$LAB/first" ]
+    netctl ports-add "udp;;8080;10.89.1.3;80"
+    touch "$LAB/moved"
+    wait $!
+    [ "$(cut -d' ' -f1 "$LAB/seen" | xargs)" = "c1 c2" ]
+}
+
 @test "removing a network takes its interfaces along, whatever lives in the namespaces" {
     network front 1
     network back 2
