@@ -29,16 +29,27 @@ static const char *variable(const struct loader *l, const char *name)
     return str_is_empty(value) ? NULL : value;
 }
 
-static void warn_unset(const struct template_scope *scope UNUSED, const char *name UNUSED)
+struct env_scope {
+    struct template_scope scope;
+    struct loader *loader;
+    const char *path;
+};
+
+static void warn_unset(const struct template_scope *scope, const char *name)
 {
+    const struct env_scope *s = (const struct env_scope *)scope;
+    loader_unset(s->loader, NULL, s->path, name);
 }
 
-static int add_file(struct omap *environment, struct omap *values, const char *path, struct error *err)
+static int add_file(struct loader *l, struct omap *environment, struct omap *values, const char *path,
+                    struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *text;
     size_t size;
-    struct template_scope scope = {.lookup = environment_lookup, .unset = warn_unset, .data = environment};
+    struct env_scope scope = {.scope = {.lookup = environment_lookup, .unset = warn_unset, .data = environment},
+                              .loader = l,
+                              .path = path};
     int r = fs_read_file(tmp, path, DOTENV_MAX_SIZE, &text, &size, err);
     if (r == FS_ABSENT)
         return error_set(err, ENOENT, "couldn't find env file: %s", path);
@@ -46,17 +57,17 @@ static int add_file(struct omap *environment, struct omap *values, const char *p
         return error_wrap(err, "env file");
     if (strlen(text) != size)
         return error_set(err, EINVAL, "env file %s: has NUL characters", path);
-    r = dotenv_parse(text, &scope, values, err);
+    r = dotenv_parse(text, &scope.scope, values, err);
     return r < 0 ? error_wrap(err, "env file %s", path) : 0;
 }
 
-int environment_add_files(struct omap *environment, char *const *files, struct loader *l UNUSED,
+int environment_add_files(struct omap *environment, char *const *files, struct loader *l,
                           struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *values = omap_new(tmp);
     for (; files && *files; files++) {
-        int r = add_file(environment, values, *files, err);
+        int r = add_file(l, environment, values, *files, err);
         if (r < 0)
             return r;
     }

@@ -14,18 +14,22 @@ static const char *lookup(const struct template_scope *scope, const char *name)
     return omap_get(place->scope.data, name);
 }
 
-/* Said once for each variable. */
-static void unset(const struct template_scope *scope, const char *name)
+void loader_unset(struct loader *l, const struct node *at, const char *path, const char *name)
 {
-    const struct place *place = (const struct place *)scope;
-    struct loader *l = place->loader;
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *mark = mem_printf(tmp, "variable %s", name);
     if (omap_has(l->warned, mark))
         return;
     omap_set(l->warned, mark, l);
-    loader_problem(l, place->node, schema_path_text(l->arena, place->path), false, NULL,
-                   "The \"%s\" variable is not set. Defaulting to a blank string.", name);
+    loader_problem(l, at, path, false, NULL, "The \"%s\" variable is not set. Defaulting to a blank string.",
+                   name);
+}
+
+static void unset(const struct template_scope *scope, const char *name)
+{
+    const struct place *place = (const struct place *)scope;
+    struct loader *l = place->loader;
+    loader_unset(l, place->node, schema_path_text(l->arena, place->path), name);
 }
 
 static void walk(struct place *place, struct node *node)

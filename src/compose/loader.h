@@ -46,6 +46,8 @@ void loader_problem(struct loader *loader, const struct node *at, const char *pa
                     const char *hint, const char *fmt, ...) PRINTF_LIKE(6, 7);
 void loader_failed(struct loader *loader,
                    struct error *failed); /* an error value that has its text already */
+/* Says once of each variable that it has no value. */
+void loader_unset(struct loader *loader, const struct node *at, const char *path, const char *name);
 /* 0, or the first error's code: whether anything was reported as an error. */
 int loader_status(const struct loader *loader);
 

@@ -118,6 +118,8 @@ struct schema_report {
                     const char *text, const char *hint);
 };
 
+enum { SCHEMA_MAX_EXPANDED = 200000 }; /* objects that short forms of one pass may stand for */
+
 struct schema_pass {
     struct arena *arena;
     struct schema_report *report;
@@ -125,6 +127,7 @@ struct schema_pass {
     const char *base_dir; /* relative paths are made absolute from here; NULL: they stay */
     const char *home;     /* for ~ */
     bool lenient;      /* variables were not replaced: values stay as written, only structure is canonical */
+    size_t expanded;   /* objects made from ranges so far */
     struct omap *told; /* rows that are not acted on and were warned of */
 };
 
