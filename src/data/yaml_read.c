@@ -134,7 +134,7 @@ static int read_list(struct reader *r, unsigned depth, struct node *node)
             return e;
         if (r->event.type == YAML_SEQUENCE_END_EVENT)
             return 0;
-        struct node *item;
+        struct node *item = NULL;
         if ((e = read_node(r, depth + 1, &item)) < 0)
             return e;
         node_list_add(r->arena, node, item);
@@ -213,7 +213,7 @@ static int read_map(struct reader *r, unsigned depth, struct node *node)
         yaml_mark_t mark = r->event.start_mark;
         if ((e = read_key(r, node, &key, &merge)) < 0 || (e = next_event(r)) < 0)
             return e;
-        struct node *value;
+        struct node *value = NULL;
         if ((e = read_node(r, depth + 1, &value)) < 0)
             return e;
         if (merge) {
