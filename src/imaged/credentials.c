@@ -142,6 +142,8 @@ static int auths_find(const void *owner, const json_t *auths, const char *key, s
 {
     const char *name, *auth = NULL, *token = NULL, *user = NULL, *password = NULL;
     json_t *entry, *found = json_object_get(auths, key);
+    if (!found && str_eq(key, HUB_KEY))
+        found = json_object_get(auths, "docker.io"); /* as podman writes it */
     if (!found)
         json_object_foreach((json_t *)(uintptr_t)auths, name, entry) if (key_is_host(name, key) && !found)
             found = entry;

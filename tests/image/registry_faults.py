@@ -15,6 +15,8 @@ import json
 import os
 import shutil
 import socket
+import socketserver
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -1105,6 +1107,107 @@ def configuration_is_checked(bed):
         bed.fails("registries.json", word, args=("nginx",))
 
 
+# --- TLS, by way of a proxy that makes every name lead here ---------------------------------------------------------------
+
+class Proxy(socketserver.ThreadingTCPServer):
+    """CONNECT to anywhere ends at `port`."""
+    daemon_threads = True
+
+    def __init__(self, port):
+        self.port, self.asked = port, []
+        super().__init__(("127.0.0.1", 0), self.Tunnel)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    class Tunnel(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.server.asked.append(self.rfile.readline().split()[1].decode())
+            while self.rfile.readline().strip():
+                pass
+            with socket.create_connection(("127.0.0.1", self.server.port)) as inner:
+                self.wfile.write(b"HTTP/1.1 200 fine\r\n\r\n")
+                threading.Thread(target=self.copy, args=(inner, self.connection), daemon=True).start()
+                self.copy(self.connection, inner)
+
+        @staticmethod
+        def copy(source, target):
+            try:
+                while data := source.recv(65536):
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+
+
+def serve_tls(bed):
+    """The other registry with TLS, as registry.test; https_proxy leads to it."""
+    cert, key = os.path.join(bed.dir, "cert.pem"), os.path.join(bed.dir, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=registry.test", "-addext", "subjectAltName=DNS:registry.test", "-keyout", key, "-out", cert],
+                   check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    bed.tls = Registry()
+    bed.tls.socket = context.wrap_socket(bed.tls.socket, server_side=True)
+    bed.proxy = Proxy(bed.tls.server_address[1])
+    bed.env["https_proxy"] = "http://127.0.0.1:%d" % bed.proxy.server_address[1]
+    bed.env["no_proxy"] = "127.0.0.1"
+    bed.tls.add(Image([tar(x=b"secret")]))
+    return cert
+
+
+@case
+def tls_unknown_authority(bed):
+    serve_tls(bed)
+    bed.fails("registry.test", "certificate", "/etc/docker/certs.d/registry.test/ca.crt", args=("registry.test/a/b",))
+    assert not bed.tls.log and bed.proxy.asked == ["registry.test:443"]
+
+
+@case
+def tls_known_authority(bed):
+    bed.config["registries"] = {"registry.test": {"ca": serve_tls(bed)}}
+    bed.works("registry.test/a/b")
+
+
+@case
+def tls_wrong_name(bed):
+    bed.config["registries"] = {"other.test": {"ca": serve_tls(bed)}}
+    bed.fails("other.test", args=("other.test/a/b",))
+    assert not bed.tls.log
+
+
+@case
+def tls_unchecked(bed):
+    serve_tls(bed)
+    bed.config["registries"] = {"registry.test": {"insecure": True}}
+    bed.works("registry.test/a/b")
+
+
+@case
+def tls_is_not_left(bed):
+    """From https neither a redirect nor a token server leads to plain http."""
+    bed.config["registries"] = {"registry.test": {"ca": serve_tls(bed)}}
+    bed.tls.hook = lambda h: "/blobs/" in h.path and (
+        h.answer(307, b"", {"Location": "http://%s%s" % (bed.registry.host, h.path)}) or True)
+    bed.fails("redirects from https", args=("registry.test/a/b",))
+    bed.credentials(auths={"registry.test": {"username": "me", "password": "pw"}})
+    bed.tls.hook = guard("x", 'Bearer realm="http://%s/token"' % bed.registry.host)
+    bed.fails("not https", args=("registry.test/a/b",))
+    assert not bed.registry.log
+
+
+@case
+def tls_on_a_loopback_registry(bed):
+    """Plain http is tried there first, and TLS when that is what answers."""
+    serve_tls(bed)
+    bed.works(bed.tls.host + "/a/b")
+
+
+@case
+def tls_authority_is_missing(bed):
+    bed.config["registries"] = {"registry.test": {"ca": "/nonexistent.pem"}}
+    bed.fails("/nonexistent.pem", args=("registry.test/a/b",))
+
+
 # --- The processes ----------------------------------------------------------------------------------------------------
 
 def children_of(pid):
@@ -1217,9 +1320,10 @@ def main():
     if os.geteuid() != 0:
         print("needs root")
         return 77
-    if not shutil.which("zstd"):
-        print("needs zstd")
-        return 77
+    for tool in ("zstd", "openssl", "setpriv", "unshare"):
+        if not shutil.which(tool):
+            print("needs " + tool)
+            return 77
     bed = Bed(sys.argv[1])
     failures = count = 0
     try:
