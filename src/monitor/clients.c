@@ -8,7 +8,7 @@
 #include <sys/time.h>
 
 static const int64_t blocked_limit = INT64_C(10) * 1000000000; /* ns that a client may stand still */
-enum { FINISH_TIMEOUT_S = 2 };
+enum { FINISH_TIMEOUT_S = 2, FINISH_LINGER_MS = 500 };
 
 static void client_drop(struct monitor *m, struct client *c)
 {
@@ -247,6 +247,18 @@ int clients_listen(struct monitor *m, struct error *err)
     return r < 0 ? r : loop_add(&m->loop, &m->listener, m->listen_fd, EPOLLIN, on_connection, m, err);
 }
 
+/*
+ * Reads away what the client still sends until it closes: a socket that is closed with unread input is reset,
+ * and the client would get an error in place of our last messages.
+ */
+static void linger(struct monitor *m, int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    shutdown(fd, SHUT_WR);
+    while (poll(&wait, 1, FINISH_LINGER_MS) > 0 && recv(fd, m->chunk, sizeof(m->chunk), MSG_DONTWAIT) > 0)
+        ;
+}
+
 void clients_finish(struct monitor *m)
 {
     struct proto_head end = {.type = PROTO_EXIT, .value = m->status.exit_code};
@@ -256,9 +268,9 @@ void clients_finish(struct monitor *m)
         if (c->fd < 0)
             continue;
         setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-        if (!c->blocked || send(c->fd, m->pending[c - m->clients], c->pending_size, MSG_NOSIGNAL) >= 0)
-            if (c->attached)
-                send(c->fd, &end, sizeof(end), MSG_NOSIGNAL);
+        bool sent = !c->blocked || send(c->fd, m->pending[i], c->pending_size, MSG_NOSIGNAL) >= 0;
+        if (sent && c->attached && send(c->fd, &end, sizeof(end), MSG_NOSIGNAL) >= 0)
+            linger(m, c->fd);
         client_drop(m, c);
     }
     unblock(m);
