@@ -6,6 +6,7 @@
  */
 #include "cli/foreground.h"
 
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 
@@ -15,7 +16,7 @@ struct foreground {
     struct attachment *attachment;
     struct error attach_error; /* of the callback, which cannot fail */
     char **names;              /* that will be shown */
-    bool announced, aborted, stopping;
+    bool announced, aborted, stopping, killed;
     int abort_code;
 };
 
@@ -74,10 +75,36 @@ static void on_attach(void *data, const struct container_view *view)
         (void)attachment_add(fg->attachment, view, &fg->attach_error);
 }
 
+/* What is being stopped ends at once; that it did is told by the stop under way. */
+static void kill_all(struct foreground *fg)
+{
+    struct session *session = fg->session;
+    struct error err = ERROR_INIT;
+    struct container_view **views;
+    size_t count = 0;
+    const struct container_filter filter = {.project = session->name, .services = session->services};
+    int r = engine_containers(session, session->engine, &filter, &views, &count, &err);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        if (views[i]->status.state == STATE_EXITED || views[i]->status.state == STATE_CREATED)
+            continue;
+        const struct progress_event event = {.id = mem_printf(session, "Container %s", views[i]->name),
+                                             .state = PROGRESS_WORKING,
+                                             .text = "Killing"};
+        session->renderer->sink.event(&session->renderer->sink, &event);
+        if (engine_signal(session->engine, views[i], SIGKILL, &err) < 0)
+            log_debug("%s", err.text);
+    }
+    fg->killed = true;
+}
+
 static void on_interrupt(struct session *session, void *data)
 {
     struct foreground *fg = data;
-    if (fg->announced && !fg->stopping)
+    if (fg->stopping) {
+        kill_all(fg);
+        return;
+    }
+    if (fg->announced)
         fprintf(stderr, "Gracefully Stopping... press Ctrl+C again to force\n");
     engine_cancel(session->engine);
 }
@@ -128,22 +155,16 @@ static int report_ends(struct foreground *fg, struct error *err)
 static int stop_all(struct foreground *fg, struct error *err)
 {
     struct session *session = fg->session;
-    struct select_options select = {.services = session->services, .timeout = fg->options->timeout};
+    const struct select_options select = {.services = session->services, .timeout = fg->options->timeout};
     fg->stopping = true;
     engine_cancel_clear(session->engine);
     renderer_mute(session->renderer, false);
     renderer_set_title(session->renderer, "Stopping");
     int r = engine_stop(session->engine, session->name, session->project, &select, err);
     session_finish(session);
-    if (r >= 0 || !engine_is_cancelled(session->engine))
-        return r < 0 ? r : report_ends(fg, err);
-    error_clear(err);
-    engine_cancel_clear(session->engine);
-    renderer_set_title(session->renderer, "Killing");
-    select.signal = SIGKILL;
-    r = engine_kill(session->engine, session->name, session->project, &select, err);
-    session_finish(session);
-    return r < 0 ? r : 130;
+    if (r == 0)
+        r = report_ends(fg, err);
+    return r == 0 && fg->killed ? 130 : r;
 }
 
 /* The status that the flags ask for, once everything has ended. */

@@ -187,6 +187,10 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
 int engine_exec(struct engine *engine, const char *name, const char *service, int index,
                 const struct exec_options *options, int *ret_status, struct error *err);
 
+/* A signal to a container's first process, now: also while a use case of this process waits for its end. */
+int engine_signal(struct engine *engine, const struct container_view *container, int signal_number,
+                  struct error *err);
+
 /* Freezes a running container, or lets a frozen one go on. */
 int engine_pause(struct engine *engine, const struct container_view *container, bool pause,
                  struct error *err);

@@ -29,6 +29,12 @@ int engine_exec(struct engine *engine, const char *name, const char *service, in
     return container_exec(&engine->dirs, found->record->id, options, ret_status, err);
 }
 
+int engine_signal(struct engine *engine, const struct container_view *container, int signal_number,
+                  struct error *err)
+{
+    return engine->dry_run ? 0 : container_kill(&engine->dirs, container->id, signal_number, err);
+}
+
 int engine_pause(struct engine *engine, const struct container_view *container, bool pause, struct error *err)
 {
     return engine->dry_run ? 0 : container_pause(&engine->dirs, container->id, pause, err);
