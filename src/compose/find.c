@@ -47,9 +47,11 @@ static int add_file(struct loader *l, struct omap *environment, struct omap *val
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *text;
     size_t size;
-    struct env_scope scope = {.scope = {.lookup = environment_lookup, .unset = warn_unset, .data = environment},
-                              .loader = l,
-                              .path = path};
+    struct env_scope scope = {
+        .scope = {.lookup = environment_lookup, .unset = warn_unset, .data = environment},
+        .loader = l,
+        .path = path
+    };
     int r = fs_read_file(tmp, path, DOTENV_MAX_SIZE, &text, &size, err);
     if (r == FS_ABSENT)
         return error_set(err, ENOENT, "couldn't find env file: %s", path);
@@ -61,8 +63,7 @@ static int add_file(struct loader *l, struct omap *environment, struct omap *val
     return r < 0 ? error_wrap(err, "env file %s", path) : 0;
 }
 
-int environment_add_files(struct omap *environment, char *const *files, struct loader *l,
-                          struct error *err)
+int environment_add_files(struct omap *environment, char *const *files, struct loader *l, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *values = omap_new(tmp);

@@ -51,6 +51,14 @@ static char **env_files_of(struct loader *l, const struct scope *scope, const st
     return files;
 }
 
+/* Extensions at the top level stay with their file. */
+static void drop_extensions(struct node *tree)
+{
+    for (uint32_t i = node_is(tree, NODE_MAP) ? tree->map.count : 0; i-- > 0;)
+        if (!tree->map.entries[i].row)
+            node_remove(tree, tree->map.entries[i].key);
+}
+
 static void include_files(struct loader *l, const struct scope *inner, const struct node *item,
                           const struct scope *outer, struct node **tree)
 {
@@ -77,6 +85,7 @@ static void include_files(struct loader *l, const struct scope *inner, const str
                 return;
         }
     }
+    drop_extensions(made);
     if (made)
         *tree = *tree ? schema_merge_objects(l->arena, &object_project, *tree, made) : made;
 }

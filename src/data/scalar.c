@@ -70,9 +70,9 @@ static bool parse_integer(const char *plain, int64_t *ret)
         s += c == 'x' || c == 'o' || c == 'b' ? 2 : 1;
     }
     uint64_t value;
-    if (!parse_digits(s, base, &value) || value > (uint64_t)INT64_MAX)
+    if (!parse_digits(s, base, &value) || value > (uint64_t)INT64_MAX + negative)
         return false;
-    *ret = negative ? -(int64_t)value : (int64_t)value;
+    *ret = negative ? (int64_t)-value : (int64_t)value;
     return true;
 }
 
@@ -238,10 +238,13 @@ void number_print(double value, enum number_style style, char text[NUMBER_ROOM])
     const char *e = strchr(digits, 'e');
     int exponent = (int)strtol(e + 1, NULL, 10);
     if (exponent >= lowest[style] && exponent < highest[style]) {
-        int decimals = count - 1 - exponent, n;
-        n = snprintf(text, NUMBER_ROOM, "%.*f", decimals > 0 ? decimals : 0, value);
-        for (int i = decimals; i < 0; i++)
-            text[n + i] = '0'; /* beyond the shortest digits */
+        /* The shortest digits may end before the point: zeros follow, whatever the exact value is. */
+        int decimals = count - 1 - exponent;
+        double scale = decimals < 0 ? pow(10, -decimals) : 1;
+        int n = snprintf(text, NUMBER_ROOM, "%.*f", decimals > 0 ? decimals : 0, value / scale);
+        for (; decimals < 0; decimals++)
+            text[n++] = '0';
+        text[n] = '\0';
     } else {
         snprintf(text, NUMBER_ROOM, style == NUMBER_JSON ? "%.*se%c%d" : "%.*se%c%02d", (int)(e - digits),
                  digits, exponent < 0 ? '-' : '+', abs(exponent));

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Writes the expected output of golden cases: update.sh CASE...
 # Where docker compose (the program named by PEER, version 2.40) accepts a case, its output is what we expect;
-# where it refuses, the errors are our own, from the golden program named by GOLDEN. Read the diff before a commit.
+# where it refuses, what comes out is our own, from the golden program named by GOLDEN. Read the diff before a commit.
 set -eu
 : "${PEER:?the docker-compose program}" "${GOLDEN:?the golden program}"
 
@@ -29,6 +29,10 @@ for dir; do
         sed -i "s|$dir|@DIR@|g" "$dir/expected.json" "$dir/expected.yaml"
     else
         rm -f "$dir"/expected.json "$dir"/expected.yaml
-        "$GOLDEN" --print json "$dir" > "$dir/expected-error.txt" 2> /dev/null || true
+        if "$GOLDEN" --print json "$dir" > "$dir/expected-error.txt" 2> /dev/null; then
+            mv "$dir/expected-error.txt" "$dir/expected.json"
+            "$GOLDEN" --print yaml "$dir" 2> /dev/null > "$dir/expected.yaml"
+            sed -i "s|$dir|@DIR@|g" "$dir/expected.json" "$dir/expected.yaml"
+        fi
     fi
 done
