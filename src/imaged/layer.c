@@ -112,13 +112,13 @@ int layer_dir_publish(struct job *job, struct layer_dir *dir, const char *chain,
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *path = image_layer_path(tmp, job->store, chain);
-    /* Someone else may have been quicker with an equal layer: then theirs is it. */
-    if (fs_exists(path))
+    if (rename(dir->path, path) == 0) {
+        dir->published = true;
         return 0;
-    if (rename(dir->path, path) < 0)
-        return error_errno(err, "rename '%s'", dir->path);
-    dir->published = true;
-    return 0;
+    }
+    /* Someone else was quicker with an equal layer: theirs is it. (An empty one is replaced by ours, as
+     * empty.) */
+    return errno == EEXIST || errno == ENOTEMPTY ? 0 : error_errno(err, "rename '%s'", dir->path);
 }
 
 int layer_dirs_sync(struct job *job, struct error *err)

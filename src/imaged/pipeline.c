@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-enum { PIPE_SIZE = 1 << 20, MARKED_MAX = 100000 };
+enum { PIPE_SIZE = 1 << 20, MARKED_MAX = 1 << 20 };
 
 struct stage {
     const char *name;

@@ -32,7 +32,7 @@ struct sandbox {
 #define SYSCALLS_COMPUTE                                                                                     \
     "read", "write", "close", "brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "futex",             \
         "exit_group", "exit", "rt_sigreturn", "rt_sigprocmask", "rt_sigaction", "restart_syscall",           \
-        "clock_gettime", "getrandom", "sched_yield", "tgkill", "gettid", "getpid"
+        "clock_gettime", "getrandom", "sysinfo", "sched_yield", "tgkill", "gettid", "getpid"
 #define SYSCALLS_SANITIZER "sigaltstack", "getrlimit", "prlimit64", "writev", "readlink", "fstat", "lseek"
 
 static const char *const inflate_calls[] = {SYSCALLS_COMPUTE,

@@ -304,6 +304,40 @@ static void test_cancel(void **state)
     import(bed, "a", NULL, "x");
 }
 
+enum { MANY = 6 };
+
+static void on_one_of_many(void *data, int result, struct image *image UNUSED, const struct error *err UNUSED)
+{
+    struct bed *bed = data;
+    bed->result |= result;
+    if (++bed->calls == MANY)
+        loop_stop(&bed->loop);
+}
+
+/* Several at once into one store, of equal and of different content: none is lost. */
+static void test_many_at_once(void **state)
+{
+    struct bed *bed = *state;
+    struct error err = ERROR_INIT;
+    struct transfer *transfers[MANY];
+    bed->result = bed->calls = 0;
+    for (int i = 0; i < MANY; i++) {
+        const struct transfer_request request = {
+            .kind = TRANSFER_IMPORT,
+            .reference = mem_printf(bed, "app:%d", i),
+            .platform = i % 2 ? "linux/s390x" : NULL,
+            .path = make_archive(bed, mem_printf(bed, "%d", i / 2), mem_printf(bed, "%d", i / 2)),
+            .done = on_one_of_many,
+            .data = bed};
+        assert_int_equal(transfer_start(bed, bed->store, &bed->loop, &request, &transfers[i], &err), 0);
+    }
+    assert_int_equal(loop_run(&bed->loop, &err), 0);
+    assert_int_equal(bed->result, 0);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(find(bed, mem_printf(bed, "app:%d", i), NULL), 0);
+    assert_int_equal(layer_count(bed), MANY / 2);
+}
+
 /* A helper that says what it should not. */
 static void test_a_helper_that_lies(void **state)
 {
@@ -351,6 +385,7 @@ int main(int argc, char **argv)
         TEST(test_a_damaged_index_is_told),
         TEST(test_transfers_that_fail),
         TEST(test_cancel),
+        TEST(test_many_at_once),
         TEST(test_a_helper_that_lies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
