@@ -3,6 +3,7 @@
 #
 #   tools/ci.sh quick     format, layers, debug build with sanitizers, unit, golden and fuzz-corpus tests
 #   tools/ci.sh full      also release and clang builds, and the tests that run containers (tests/cli, tests/e2e)
+#   tools/ci.sh bats      only the release build and those tests
 #
 # The last line is "N passed, N failed, N skipped" over all tests; a stage that breaks (a build, the format) counts
 # as one failed test. Exits 1 when anything failed. BATS_FILTER=words runs only the bats files whose path has them.
@@ -11,11 +12,16 @@ cd "$(dirname "$0")/.." || exit 1
 exec </dev/null
 mode=${1:-quick}
 work=$(mktemp -d /tmp/compote-ci.XXXXXX)
+export COMPOTE_LABS=$work
 passed=0 failed=0 skipped=0
 
 finish()
 {
-    tools/registry.sh stop "$work/registry" >/dev/null 2>&1
+    local jobs
+    mapfile -t jobs < <(jobs -rp)
+    [ ${#jobs[@]} = 0 ] || kill "${jobs[@]}" 2>/dev/null
+    # What an interrupted run did not come to clear away.
+    find "$work" -maxdepth 1 -name 'compote-lab.*' -exec tests/lib/sweep.sh {} +
     rm -rf "$work"
 }
 trap finish EXIT
@@ -50,7 +56,7 @@ check_format()
 check_scripts()
 {
     command -v shellcheck >/dev/null || return 0
-    git ls-files -z 'tools/*.sh' 'bench/*.sh' 'tests/*.sh' 'tests/lib/*.bash' | xargs -0 -r shellcheck -S warning
+    git ls-files -z 'tools/*.sh' 'bench/*.sh' 'tests/*.sh' 'tests/lib/*.bash' | xargs -0 -r shellcheck -S warning -e SC2154,SC2044 # bats sets status and output; names without blanks
 }
 
 build_debug()
@@ -93,30 +99,35 @@ PY
     fi
 }
 
-# One bats file; a plan that was not carried out to its end is a failure too.
+# One bats file; a plan that was not carried out to its end is a failure too. Writes its report and its counts.
 run_bats_file()
 {
-    local file=$1 started=$SECONDS tap=$work/tap ok bad skip plan
-    timeout --kill-after=30 900 bats --tap "$file" >"$tap" 2>"$work/tap.err"
-    plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$tap" | head -1)
-    skip=$(grep -cE '^ok [0-9]+ .*# skip' "$tap")
-    ok=$(($(grep -cE '^ok [0-9]+ ' "$tap") - skip))
-    bad=$(grep -cE '^not ok [0-9]+ ' "$tap")
-    local missing=$((${plan:-1} - ok - bad - skip))
-    [ $missing -le 0 ] || { bad=$((bad + missing)); echo "    $missing tests of $file did not run"; tail -n 20 "$work/tap.err"; }
-    count $ok $bad $skip
-    grep -E '^ok [0-9]+ .*# skip' "$tap" | sed -E 's/^ok [0-9]+ (.*)# skip ?/    skipped: \1/'
-    if [ $bad = 0 ]; then
-        printf 'ok      %-28s %4d s  (%d passed)\n' "${file#tests/}" $((SECONDS - started)) "$ok"
-    else
-        printf 'FAILED  %-28s %4d s  (%d passed, %d failed)\n' "${file#tests/}" $((SECONDS - started)) "$ok" "$bad"
-        sed -n '/^not ok/,/^ok /p' "$tap" | grep -v '^ok ' | sed 's/^/    /' | head -n 120
-    fi
+    local file=$1 out=$2 started=$SECONDS ok bad skip plan missing
+    timeout --kill-after=30 900 bats --tap "$file" >"$out.tap" 2>"$out.err"
+    plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$out.tap" | head -1)
+    skip=$(grep -cE '^ok [0-9]+ .*# skip' "$out.tap")
+    ok=$(($(grep -cE '^ok [0-9]+ ' "$out.tap") - skip))
+    bad=$(grep -cE '^not ok [0-9]+ ' "$out.tap")
+    missing=$((${plan:-1} - ok - bad - skip))
+    {
+        grep -E '^ok [0-9]+ .*# skip' "$out.tap" | sed -E 's/^ok [0-9]+ (.*)# skip ?/    skipped: \1/'
+        if [ $missing -gt 0 ]; then
+            bad=$((bad + missing))
+            echo "    $missing tests of $file did not run"
+            tail -n 20 "$out.err"
+        fi
+        printf '%s  %-28s %4d s  (%d passed, %d failed, %d skipped)\n' "$([ $bad = 0 ] && echo 'ok    ' || echo FAILED)" \
+            "${file#tests/}" $((SECONDS - started)) "$ok" "$bad" "$skip"
+        sed -n '/^not ok/,/^ok /p' "$out.tap" | grep -v '^ok ' | sed 's/^/    /' | head -n 120
+    } >"$out.report"
+    echo "$ok $bad $skip" >"$out.counts"
+    cat "$out.report"
 }
 
+# Two at a time: they wait more than they compute, and each has its own namespaces and root.
 run_bats()
 {
-    local files=() file
+    local files=() file number=0 counts
     for file in tests/cli/*.bats tests/e2e/*.bats; do
         if [ -f "$file" ] && [[ $file == *${BATS_FILTER:-}* ]]; then files+=("$file"); fi
     done
@@ -128,7 +139,14 @@ run_bats()
     fi
     stage "test images" tests/images/build.sh || return 0
     for file in "${files[@]}"; do
-        run_bats_file "$file"
+        while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+        number=$((number + 1))
+        run_bats_file "$file" "$work/bats.$number" &
+    done
+    wait
+    for counts in "$work"/bats.*.counts; do
+        # shellcheck disable=SC2046  # three numbers
+        count $(cat "$counts")
     done
 }
 
@@ -136,12 +154,16 @@ main()
 {
     local started=$SECONDS
     stage "packages" tools/deps.sh test
-    stage "format" check_format
-    stage "scripts" check_scripts
-    stage "layers and banned calls" tools/check.py
-    stage "debug build, sanitizers" build_debug && run_meson_tests
+    if [ "$mode" != bats ]; then
+        stage "format" check_format
+        stage "scripts" check_scripts
+        stage "layers and banned calls" tools/check.py
+        stage "debug build, sanitizers" build_debug && run_meson_tests
+    fi
     if [ "$mode" = full ]; then
         stage "clang build" build_clang
+    fi
+    if [ "$mode" != quick ]; then
         stage "release build" tools/build.sh build-rel -Dwerror=true && run_bats
     fi
     echo "took $((SECONDS - started)) s"

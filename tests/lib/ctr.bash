@@ -45,7 +45,7 @@ teardown()
 {
     local id
     [ -n "${work:-}" ] || return 0
-    for id in $(ls "$CTR_ROOT/containers" "$CTR_RUN/containers" 2>/dev/null | grep -E '^[0-9a-f]+$' | sort -u); do
+    for id in $(find "$CTR_ROOT/containers" "$CTR_RUN/containers" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort -u); do
         ctr remove "$id"
     done
     find "$CTR_RUN/containers" "$CTR_ROOT/containers" -mindepth 1 2>/dev/null | grep . && return 1

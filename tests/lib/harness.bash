@@ -47,10 +47,11 @@ setup_file()
     [ -x "$build/src/cli/compote" ] || { echo "no $build/src/cli/compote: run tools/build.sh" >&2; return 1; }
     local storage
     storage=$("$top/tests/images/build.sh" 3>&-)
-    LAB=$(mktemp -d /tmp/compote-lab.XXXXXX)
+    LAB=$(mktemp -d "${COMPOTE_LABS:-/tmp}/compote-lab.XXXXXX")
+    export LAB # also marks every process that comes from here, for sweep.sh
     hold_namespace "$LAB/pid"
     hold_namespace "$LAB/outside.pid"
-    export LAB LAB_PID OUTSIDE_PID COMPOTE_REGISTRIES=$LAB/registries.json
+    export LAB_PID OUTSIDE_PID COMPOTE_REGISTRIES=$LAB/registries.json
     LAB_PID=$(cat "$LAB/pid") OUTSIDE_PID=$(cat "$LAB/outside.pid")
     in_lab ip link set lo up
     outside ip link set lo up

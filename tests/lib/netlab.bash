@@ -81,8 +81,8 @@ teardown()
     [ -n "${LAB:-}" ] || return 0
     local status=0 name
     stop_background
-    for name in $(ls "$RUN/netd" 2>/dev/null); do netctl netd-stop "$name" || status=1; done
-    for name in $(ls "$RUN/netns" 2>/dev/null); do netctl netns-remove "$RUN/netns/$name" || status=1; done
+    for name in $(find "$RUN/netd" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null); do netctl netd-stop "$name" || status=1; done
+    for name in $(find "$RUN/netns" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null); do netctl netns-remove "$RUN/netns/$name" || status=1; done
     while read -r name n; do
         netctl network-remove "$name" "cpt$n" "10.89.$n.0/24" "10.89.$n.1" "fd00:89:$n::/64" "fd00:89:$n::1" || status=1
     done < <(cat "$LAB/networks" 2>/dev/null)
