@@ -63,6 +63,7 @@ static int netd_run(struct netd *netd, struct error *err)
     timeouts_init(&netd->client_waits, &netd->loop, client_time);
     timeouts_init(&netd->peer_waits, &netd->loop, peer_time);
     netd->stream_limit = raise_limits();
+    netd->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     r = drop_privileges(err);
     if (r == 0)
         r = control_init(netd, CONTROL_FD, err);

@@ -54,8 +54,9 @@ struct endpoint_socket {
     int protocol;    /* IPPROTO_TCP, IPPROTO_UDP */
     char *address;   /* ports: the host's address and port */
     uint16_t port;
-    unsigned turn;      /* ports: whose turn it is among several containers */
-    struct omap *peers; /* UDP ports: clients by address (datagram.c) */
+    unsigned turn;                      /* ports: whose turn it is among several containers */
+    unsigned query_count, client_count; /* names: what one container has under way */
+    struct omap *peers;                 /* UDP ports: clients by address (datagram.c) */
 };
 
 struct stored_record {
@@ -77,6 +78,7 @@ struct netd {
     unsigned query_count, client_count, stream_count, peer_count;
     unsigned stream_limit; /* what descriptors allow */
     bool paused;           /* published TCP ports accept nothing until a connection ends */
+    int spare_fd;          /* for turning connections away when there are no descriptors left */
     struct upstream_servers *servers;
 };
 
@@ -105,6 +107,10 @@ struct exchange;
 typedef void upstream_done(const uint8_t *reply, size_t size, void *data);
 struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_t *query, size_t size,
                               bool tcp, upstream_done *done, void *data);
+
+/* accept4 on a listening socket; -1 when there was nothing, or no descriptor: then the connection is ended,
+ * because it would otherwise be announced again and again. */
+int accept_connection(struct netd *netd, int listener);
 
 /* A socket address of an IP address in text. */
 socklen_t socket_address(const char *address, uint16_t port, struct sockaddr_storage *ret);

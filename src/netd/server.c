@@ -8,7 +8,8 @@
 
 #include <sys/epoll.h>
 
-enum { UDP_BATCH = 32, CLIENTS_MAX = 128, REPLY_MAX = 4096 };
+enum { UDP_BATCH = 32, REPLY_MAX = 4096 };
+enum { CLIENTS_MAX = 256, CLIENTS_OF_ONE_MAX = 32, QUERIES_OF_ONE_MAX = 128 };
 
 /* A datagram whose answer is asked for elsewhere. */
 struct udp_query {
@@ -47,6 +48,31 @@ static void udp_forwarded(const uint8_t *reply, size_t size, void *data)
     talloc_free(query);
 }
 
+static int udp_query_gone(struct udp_query *query)
+{
+    query->socket->query_count--;
+    return 0;
+}
+
+/* Passes a query on; false when that is not possible. */
+static bool udp_forward(struct endpoint_socket *socket, const uint8_t *data, size_t size,
+                        const struct sockaddr_storage *client, socklen_t client_size)
+{
+    if (socket->query_count >= QUERIES_OF_ONE_MAX)
+        return false;
+    struct udp_query *query = mem_check(talloc_size(socket, sizeof(*query) + size));
+    *query =
+        (struct udp_query){.socket = socket, .client = *client, .client_size = client_size, .size = size};
+    memcpy(query->query, data, size);
+    socket->query_count++;
+    talloc_set_name_const(query, "struct udp_query");
+    talloc_set_destructor(query, udp_query_gone);
+    if (upstream_ask(query, socket->netd, data, size, false, udp_forwarded, query))
+        return true;
+    talloc_free(query);
+    return false;
+}
+
 static void udp_query(struct endpoint_socket *socket, const uint8_t *data, size_t size,
                       const struct sockaddr_storage *client, socklen_t client_size)
 {
@@ -56,13 +82,8 @@ static void udp_query(struct endpoint_socket *socket, const uint8_t *data, size_
     int r = answer_query(netd->records, store_find_by_namespace(netd, socket->namespace), data, size, true,
                          reply, sizeof(reply), &reply_size);
     if (r == ANSWER_FORWARD) {
-        struct udp_query *query = mem_check(talloc_size(socket, sizeof(*query) + size));
-        *query =
-            (struct udp_query){.socket = socket, .client = *client, .client_size = client_size, .size = size};
-        memcpy(query->query, data, size);
-        if (upstream_ask(query, netd, data, size, false, udp_forwarded, query))
+        if (udp_forward(socket, data, size, client, client_size))
             return;
-        talloc_free(query);
         reply_size = refuse(data, size, DNS_SERVFAIL, reply);
     }
     if (r != ANSWER_NONE)
@@ -106,6 +127,7 @@ static int client_gone(struct client *client)
     loop_remove(&netd->loop, &client->source);
     cleanup_close_fn(&fd);
     netd->client_count--;
+    client->socket->client_count--;
     return 0;
 }
 
@@ -243,10 +265,10 @@ int server_tcp_ready(struct loop *loop, struct loop_source *source, uint32_t eve
 {
     struct endpoint_socket *socket = data;
     struct netd *netd = socket->netd;
-    int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept_connection(netd, source->fd);
     if (fd < 0)
         return 0;
-    if (netd->client_count >= CLIENTS_MAX) {
+    if (netd->client_count >= CLIENTS_MAX || socket->client_count >= CLIENTS_OF_ONE_MAX) {
         close(fd);
         return 0;
     }
@@ -260,6 +282,7 @@ int server_tcp_ready(struct loop *loop, struct loop_source *source, uint32_t eve
         return 0;
     }
     netd->client_count++;
+    socket->client_count++;
     talloc_set_destructor(client, client_gone);
     wait_start(&netd->client_waits, &client->wait);
     return 0;

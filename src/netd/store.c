@@ -3,6 +3,7 @@
 #include "base/strv.h"
 #include "netd/netd.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 struct stored_record *store_find_by_namespace(const struct netd *netd, const char *namespace)
@@ -162,6 +163,18 @@ const struct port_map *store_next_target(struct netd *netd, struct endpoint_sock
                 targets[count++] = &record->ports[i];
     }
     return count ? targets[socket->turn++ % count] : NULL;
+}
+
+int accept_connection(struct netd *netd, int listener)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return fd;
+    cleanup_close_fn(&netd->spare_fd);
+    fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    cleanup_close_fn(&fd);
+    netd->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return -1;
 }
 
 socklen_t socket_address(const char *address, uint16_t port, struct sockaddr_storage *ret)

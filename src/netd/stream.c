@@ -211,13 +211,9 @@ int stream_accept_ready(struct loop *loop UNUSED, struct loop_source *source, ui
         set_paused(netd, true);
         return 0;
     }
-    int client = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client < 0) {
-        /* Out of descriptors: wait until a connection ends, if one can. */
-        if ((errno == EMFILE || errno == ENFILE) && netd->stream_count > 0)
-            set_paused(netd, true);
+    int client = accept_connection(netd, source->fd);
+    if (client < 0)
         return 0;
-    }
     int target = connect_target(socket);
     if (target < 0) {
         struct linger at_once = {.l_onoff = 1};

@@ -9,6 +9,7 @@
 #include "netd/message.h"
 #include "netd/netd.h"
 
+#include <ctype.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -133,8 +134,13 @@ static bool is_our_reply(const struct exchange *exchange, const uint8_t *reply, 
         return true;
     if (dns_get16(reply + 4) == 0)
         return true; /* refused without repeating the question */
-    return size >= asked.question_end &&
-           memcmp(reply + DNS_HEADER, query + DNS_HEADER, asked.question_end - DNS_HEADER) == 0;
+    if (size < asked.question_end)
+        return false;
+    /* Whatever the case: some servers change it. */
+    for (size_t i = DNS_HEADER; i < asked.question_end; i++)
+        if (tolower(reply[i]) != tolower(query[i]))
+            return false;
+    return true;
 }
 
 static void take_reply(struct exchange *exchange, uint8_t *reply, size_t size)
