@@ -57,23 +57,7 @@ static json_t *make_row(const struct image *image, const char *reference, bool n
                      "Size", size, "Tag", tag);
 }
 
-static int print_rows(const void *owner, const char *format, const struct template_row *rows, size_t count,
-                      struct error *err)
-{
-    if (str_eq(format, "json")) {
-        for (size_t i = 0; i < count; i++) {
-            cleanup_malloc char *text = json_dumps(rows[i].fields, JSON_COMPACT);
-            puts(text ? text : "{}");
-        }
-        return 0;
-    }
-    static const char standard[] = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
-    struct template *template;
-    int r = template_parse(owner, str_eq(format, "table") ? standard : format, fields, &template, err);
-    if (r == 0)
-        fputs(template_print(owner, template, rows, count), stdout);
-    return r;
-}
+#define DEFAULT_TABLE "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
 
 static int run(struct app *app, const void *data, char *const *args UNUSED, struct error *err)
 {
@@ -102,7 +86,10 @@ static int run(struct app *app, const void *data, char *const *args UNUSED, stru
             mem_append(session, rows, count, row);
         } while (reference && *reference && *++reference);
     }
-    r = print_rows(session, options->format, rows, count, err);
+    char *text;
+    r = template_format(session, options->format, DEFAULT_TABLE, fields, rows, count, &text, err);
+    if (r == 0)
+        fputs(text, stdout);
     for (size_t i = 0; i < count; i++)
         json_decref(rows[i].fields);
     return r;

@@ -5,7 +5,6 @@
 
 #include "base/str.h"
 #include "base/strv.h"
-#include "sys/fs.h"
 
 struct ps_options {
     bool all, no_trunc, orphans, quiet, services;
@@ -64,40 +63,6 @@ static bool is_shown(const struct session *session, const struct ps_options *opt
     return options->all || state == STATE_RUNNING || state == STATE_PAUSED || state == STATE_RESTARTING;
 }
 
-/* The psFormat of docker's config.json stands in for --format. */
-static char *configured_format(const void *owner, const struct app *app)
-{
-    if (!app->config.docker_config)
-        return NULL;
-    char *text = NULL;
-    size_t size;
-    char *path = mem_printf(owner, "%s/config.json", app->config.docker_config);
-    if (fs_read_file(owner, path, 1 << 20, &text, &size, NULL) != 0)
-        return NULL;
-    json_t *config = json_loads(text, 0, NULL);
-    char *format = mem_strdup(owner, json_string_value(json_object_get(config, "psFormat")));
-    json_decref(config);
-    return str_is_empty(format) ? NULL : format;
-}
-
-static int print_rows(const void *owner, const char *format, const struct template_row *rows, size_t count,
-                      struct error *err)
-{
-    if (str_eq(format, "json")) {
-        for (size_t i = 0; i < count; i++) {
-            cleanup_malloc char *text = json_dumps(rows[i].fields, JSON_COMPACT);
-            puts(text ? text : "{}");
-        }
-        return 0;
-    }
-    struct template *template;
-    bool standard = str_eq(format, "table") || str_eq(format, "pretty");
-    int r = template_parse(owner, standard ? DEFAULT_TABLE : format, ps_fields, &template, err);
-    if (r == 0)
-        fputs(template_print(owner, template, rows, count), stdout);
-    return r;
-}
-
 static void print_ids(struct container_view *const *views, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -122,10 +87,13 @@ static int print_table(const struct session *session, const struct ps_options *o
         rows[i] = ps_row(views[i], options->no_trunc, ps_now());
     const char *format = options->format;
     if (str_eq(format, "table")) {
-        const char *configured = configured_format(session, session->app);
+        const char *configured = ps_configured_format(session, session->app->config.docker_config);
         format = configured ? configured : format;
     }
-    int r = print_rows(session, format, rows, count, err);
+    char *text;
+    int r = template_format(session, format, DEFAULT_TABLE, ps_fields, rows, count, &text, err);
+    if (r == 0)
+        fputs(text, stdout);
     for (size_t i = 0; i < count; i++)
         json_decref(rows[i].fields);
     return r;

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/units.h"
+#include "sys/fs.h"
 
 #include <time.h>
 
@@ -230,4 +231,19 @@ struct template_row ps_row(const struct container_view *view, bool no_trunc, int
     set_text(row, "State", ps_state(view));
     set_text(row, "Status", ps_status(tmp, &view->status, now));
     return (struct template_row){row, view->labels};
+}
+
+char *ps_configured_format(const void *owner, const char *docker_config)
+{
+    char *text = NULL;
+    size_t size;
+    if (!docker_config)
+        return NULL;
+    char *path = mem_printf(owner, "%s/config.json", docker_config);
+    if (fs_read_file(owner, path, 1 << 20, &text, &size, NULL) != 0)
+        return NULL;
+    json_t *config = json_loads(text, 0, NULL);
+    char *format = mem_strdup(owner, json_string_value(json_object_get(config, "psFormat")));
+    json_decref(config);
+    return str_is_empty(format) ? NULL : format;
 }

@@ -22,4 +22,7 @@ extern const struct template_field ps_fields[];
 /* All fields; the row's json_t belongs to the caller. */
 struct template_row ps_row(const struct container_view *view, bool no_trunc, int64_t now);
 
+/* The psFormat of docker's config.json, which stands in for --format; NULL when there is none. */
+char *ps_configured_format(const void *owner, const char *docker_config);
+
 int64_t ps_now(void);

@@ -317,3 +317,29 @@ char *template_print(const void *owner, const struct template *template, const s
     }
     return template->is_table ? mem_append_str(out, table_print(tmp, table)) : out;
 }
+
+static char *print_objects(const void *owner, const struct template_row *rows, size_t count)
+{
+    char *out = mem_strdup(owner, "");
+    for (size_t i = 0; i < count; i++) {
+        cleanup_malloc char *text = json_dumps(rows[i].fields, JSON_COMPACT);
+        out = mem_append_printf(out, "%s\n", text ? text : "{}");
+    }
+    return out;
+}
+
+int template_format(const void *owner, const char *format, const char *standard,
+                    const struct template_field *fields, const struct template_row *rows, size_t count,
+                    char **ret, struct error *err)
+{
+    if (str_eq(format, "json")) {
+        *ret = print_objects(owner, rows, count);
+        return 0;
+    }
+    struct template *template;
+    bool is_standard = str_eq(format, "table") || str_eq(format, "pretty");
+    int r = template_parse(owner, is_standard ? standard : format, fields, &template, err);
+    if (r == 0)
+        *ret = template_print(owner, template, rows, count);
+    return r;
+}

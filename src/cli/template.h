@@ -31,3 +31,11 @@ int template_parse(const void *owner, const char *text, const struct template_fi
 /* All rows, with the headings when it is a table. */
 char *template_print(const void *owner, const struct template *template, const struct template_row *rows,
                      size_t count);
+
+/*
+ * What --format asks for: "table" (or "pretty") is the template `standard`, "json" one object on each line,
+ * anything else a template.
+ */
+int template_format(const void *owner, const char *format, const char *standard,
+                    const struct template_field *fields, const struct template_row *rows, size_t count,
+                    char **ret, struct error *err);

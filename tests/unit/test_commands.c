@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/units.h"
+#include "sys/fs.h"
 
 #include "lib/unit.h"
 
@@ -280,6 +281,31 @@ static void test_row_is_json_whatever_the_names(void **state UNUSED)
         assert_non_null(json_object_get(row.fields, ps_fields[known].name));
     assert_int_equal(json_object_size(row.fields), known);
     json_decref(row.fields);
+}
+
+static void test_configured_format(void **state UNUSED)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char directory[] = "/tmp/test_commands.XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char *path = mem_printf(tmp, "%s/config.json", directory);
+    static const struct {
+        const char *text, *format;
+    } cases[] = {
+        {"{\"psFormat\": \"{{.Name}}\"}", "{{.Name}}"},
+        {"{\"psFormat\": 1}",             NULL       },
+        {"{}",                            NULL       },
+        {"not json",                      NULL       },
+        {"",                              NULL       },
+    };
+    assert_null(ps_configured_format(tmp, NULL));
+    assert_null(ps_configured_format(tmp, directory));
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        assert_int_equal(fs_write_file(path, cases[i].text, strlen(cases[i].text), 0600, false, NULL), 0);
+        char *format = ps_configured_format(tmp, directory);
+        assert_true(str_eq(format, cases[i].format));
+    }
+    fs_remove_tree(directory, NULL);
 }
 
 int main(void)
