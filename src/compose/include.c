@@ -122,7 +122,7 @@ static void include_one(struct loader *l, const struct scope *scope, const struc
     include_files(l, &inner, item, scope, tree);
 }
 
-int loader_include(struct loader *l, const struct scope *scope, struct node *items, struct node **tree)
+void loader_include(struct loader *l, const struct scope *scope, struct node *items, struct node **tree)
 {
     struct schema_path frame = {.key = "include"};
     const struct schema_field *field = schema_find(&object_project, "include");
@@ -131,5 +131,4 @@ int loader_include(struct loader *l, const struct scope *scope, struct node *ite
     struct node *list = schema_canon_field(&l->pass, field, items);
     l->pass.path = NULL;
     node_foreach_item(i, list) include_one(l, scope, list->list.items[i], tree);
-    return loader_status(l);
 }

@@ -75,8 +75,8 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
     if (!l->options->no_interpolate)
         loader_interpolate(l, document, scope->environment);
     struct node *included = NULL, *items = node_get(document, "include");
-    if (items && loader_include(l, scope, items, &included) < 0)
-        return loader_status(l);
+    if (items)
+        loader_include(l, scope, items, &included);
     node_remove(document, "include");
 
     l->pass.base_dir = l->options->no_path_resolution ? NULL : scope->dir;

@@ -68,7 +68,7 @@ int interpolate_text(struct loader *loader, const char *text, char **ret, struct
 int loader_read(struct loader *loader, const char *path, struct node **ret_documents, struct error *err);
 int loader_layer(struct loader *loader, const struct scope *scope, struct node *document, struct node **tree);
 /* include.c, extends.c */
-int loader_include(struct loader *loader, const struct scope *scope, struct node *items, struct node **tree);
+void loader_include(struct loader *loader, const struct scope *scope, struct node *items, struct node **tree);
 void loader_extend(struct loader *loader, const struct scope *scope, struct node *document,
                    const struct node *before);
 
