@@ -300,66 +300,22 @@ static void task_next_endpoint(struct task *task, struct error *err)
     attempt_start(task);
 }
 
-static bool same_origin(CURLU *a, CURLU *b)
-{
-    static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
-    bool same = true;
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        char *x = NULL, *y = NULL;
-        curl_url_get(a, parts[i], &x, CURLU_DEFAULT_PORT);
-        curl_url_get(b, parts[i], &y, CURLU_DEFAULT_PORT);
-        same = same && x && y && strcasecmp(x, y) == 0;
-        curl_free(x);
-        curl_free(y);
-    }
-    return same;
-}
-
-static int resolve_redirect(struct task *task, const char *from, CURLU *base, CURLU *target,
-                            struct error *err)
-{
-    static const unsigned flags = CURLU_DISALLOW_USER;
-    char *scheme = NULL, *url = NULL;
-    if (!task->location || curl_url_set(base, CURLUPART_URL, from, flags) != CURLUE_OK ||
-        curl_url_set(target, CURLUPART_URL, from, flags) != CURLUE_OK ||
-        curl_url_set(target, CURLUPART_URL, task->location, flags) != CURLUE_OK ||
-        curl_url_get(target, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(target, CURLUPART_URL, &url, 0) != CURLUE_OK) {
-        curl_free(scheme);
-        return error_set(err, EBADMSG, "registry '%s' redirects to a place that is not an address",
-                         task_endpoint(task)->host);
-    }
-    bool is_http = str_eq(scheme, "http");
-    bool is_fine = str_eq(scheme, "https") || (is_http && str_starts(from, "http://"));
-    curl_free(scheme);
-    char *copy = mem_strdup(task, url);
-    curl_free(url);
-    if (!is_fine)
-        return error_set(err, EPERM, "registry '%s' redirects from https to '%.200s'",
-                         task_endpoint(task)->host, copy);
-    talloc_free(task->url);
-    task->url = copy;
-    return 0;
-}
-
 static int follow_redirect(struct task *task, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     const struct endpoint *endpoint = task_endpoint(task);
+    struct redirect redirect;
     if (++task->redirects > REDIRECTS_MAX)
         return error_set(err, ELOOP, "registry '%s' redirects more than %d times", endpoint->host,
                          REDIRECTS_MAX);
-    char *from = task_url(task, tmp);
     char *home = mem_printf(tmp, "%s://%s/", endpoint->is_http ? "http" : "https", endpoint->host);
-    CURLU *base = curl_url(), *target = curl_url();
-    int r = resolve_redirect(task, from, base, target, err);
-    if (r == 0) {
-        curl_url_set(base, CURLUPART_URL, home, 0);
-        task->url_is_foreign = !same_origin(base, target);
-    }
-    curl_url_cleanup(base);
-    curl_url_cleanup(target);
-    return r;
+    int r = redirect_resolve(tmp, task_url(task, tmp), task->location, home, &redirect, err);
+    if (r < 0)
+        return error_wrap(err, "registry '%s'", endpoint->host);
+    talloc_free(task->url);
+    task->url = talloc_move(task, &redirect.url);
+    task->url_is_foreign = !redirect.is_home;
+    return 0;
 }
 
 /* Retry-After: seconds or a date (RFC 9110 section 10.2.3); -1 when absent. */

@@ -25,3 +25,13 @@ char *http_body_message(const void *owner, const struct http_body *body);
 /* curl's result in words: which host, and what to do. */
 int http_failed(const struct registry *registry, const char *host, CURLcode code, const char *text,
                 struct error *err);
+
+struct redirect {
+    char *url;
+    bool is_home; /* scheme, host and port of `home`: credentials may go there */
+};
+
+/* Where a Location header leads from `from` (RFC 9110 section 10.2.2): http or https, without a user name,
+ * and not from https to http. */
+int redirect_resolve(const void *owner, const char *from, const char *location, const char *home,
+                     struct redirect *ret, struct error *err);

@@ -4,6 +4,7 @@
 #include "imaged/emit.h"
 #include "imaged/fetch.h"
 #include "imaged/hash.h"
+#include "imaged/http.h"
 #include "imaged/inflate.h"
 #include "imaged/registry.h"
 #include "imaged/report.h"
@@ -49,6 +50,40 @@ static void test_stored_credentials(void **state UNUSED)
     static const char *const bad[] = {"", "!!!!", "dXNlcg==", "OnB3", "dXNlcjpwYQ", "dToAYQ==", "===="};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_false(credentials_decode(tmp, bad[i], &c));
+}
+
+static void test_redirects(void **state UNUSED)
+{
+    static const char home[] = "https://reg.example/";
+    static const struct {
+        const char *from, *location, *url; /* NULL: refused */
+        bool is_home;
+    } cases[] = {
+        {"https://reg.example/v2/a", "/v2/b",                       "https://reg.example/v2/b",       true },
+        {"https://reg.example/v2/a", "b?x=1",                       "https://reg.example/v2/b?x=1",   true },
+        {"https://reg.example/v2/a", "https://REG.example:443/b",   "https://REG.example:443/b",      true },
+        {"https://reg.example/v2/a", "https://reg.example:444/b",   "https://reg.example:444/b",      false},
+        {"https://reg.example/v2/a", "//cdn.example/b",             "https://cdn.example:443/b",      false},
+        {"https://reg.example/v2/a", "https://reg.example.evil/b",  "https://reg.example.evil:443/b", false},
+        {"https://cdn.example/a",    "https://reg.example/b",       "https://reg.example:443/b",      true },
+        {"https://reg.example/v2/a", "http://reg.example/b",        NULL,                             false},
+        {"https://reg.example/v2/a", "https://me:pw@reg.example/b", NULL,                             false},
+        {"https://reg.example/v2/a", "file:///etc/passwd",          NULL,                             false},
+        {"https://reg.example/v2/a", "ftp://reg.example/b",         NULL,                             false},
+        {"https://reg.example/v2/a", "https://",                    NULL,                             false},
+        {"https://reg.example/v2/a", NULL,                          NULL,                             false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+        struct error err = ERROR_INIT;
+        struct redirect redirect;
+        int r = redirect_resolve(tmp, cases[i].from, cases[i].location, home, &redirect, &err);
+        assert_int_equal(r < 0, !cases[i].url);
+        if (r < 0)
+            continue;
+        assert_string_equal(redirect.url, cases[i].url);
+        assert_int_equal(redirect.is_home, cases[i].is_home);
+    }
 }
 
 static void test_chain_ids(void **state UNUSED)
@@ -241,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_challenges),
         cmocka_unit_test(test_stored_credentials),
+        cmocka_unit_test(test_redirects),
         cmocka_unit_test(test_chain_ids),
         cmocka_unit_test(test_messages_are_read_strictly),
         cmocka_unit_test(test_messages_go_round),
