@@ -35,7 +35,7 @@ int db_open(const void *owner, const char *path, struct db **ret, struct error *
     struct db *db = mem_new(owner, struct db);
     talloc_set_destructor(db, db_close);
     /* Command lines are in it. */
-    cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    cleanup_close int fd UNUSED = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
         struct error cause = ERROR_INIT;

@@ -316,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_argument_counts),     cmocka_unit_test(test_completion),
         cmocka_unit_test(test_status_texts),        cmocka_unit_test(test_port_texts),
         cmocka_unit_test(test_command_texts),       cmocka_unit_test(test_row_is_json_whatever_the_names),
+        cmocka_unit_test(test_configured_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
