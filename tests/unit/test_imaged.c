@@ -59,19 +59,19 @@ static void test_redirects(void **state UNUSED)
         const char *from, *location, *url; /* NULL: refused */
         bool is_home;
     } cases[] = {
-        {"https://reg.example/v2/a", "/v2/b",                       "https://reg.example/v2/b",       true },
-        {"https://reg.example/v2/a", "b?x=1",                       "https://reg.example/v2/b?x=1",   true },
-        {"https://reg.example/v2/a", "https://REG.example:443/b",   "https://REG.example:443/b",      true },
-        {"https://reg.example/v2/a", "https://reg.example:444/b",   "https://reg.example:444/b",      false},
-        {"https://reg.example/v2/a", "//cdn.example/b",             "https://cdn.example:443/b",      false},
-        {"https://reg.example/v2/a", "https://reg.example.evil/b",  "https://reg.example.evil:443/b", false},
-        {"https://cdn.example/a",    "https://reg.example/b",       "https://reg.example:443/b",      true },
-        {"https://reg.example/v2/a", "http://reg.example/b",        NULL,                             false},
-        {"https://reg.example/v2/a", "https://me:pw@reg.example/b", NULL,                             false},
-        {"https://reg.example/v2/a", "file:///etc/passwd",          NULL,                             false},
-        {"https://reg.example/v2/a", "ftp://reg.example/b",         NULL,                             false},
-        {"https://reg.example/v2/a", "https://",                    NULL,                             false},
-        {"https://reg.example/v2/a", NULL,                          NULL,                             false},
+        {"https://reg.example/v2/a", "/v2/b",                       "https://reg.example/v2/b",     true },
+        {"https://reg.example/v2/a", "b?x=1",                       "https://reg.example/v2/b?x=1", true },
+        {"https://reg.example/v2/a", "https://REG.example:443/b",   "https://REG.example:443/b",    true },
+        {"https://reg.example/v2/a", "https://reg.example:444/b",   "https://reg.example:444/b",    false},
+        {"https://reg.example/v2/a", "//cdn.example/b",             "https://cdn.example/b",        false},
+        {"https://reg.example/v2/a", "https://reg.example.evil/b",  "https://reg.example.evil/b",   false},
+        {"https://cdn.example/a",    "https://reg.example/b",       "https://reg.example/b",        true },
+        {"https://reg.example/v2/a", "http://reg.example/b",        NULL,                           false},
+        {"https://reg.example/v2/a", "https://me:pw@reg.example/b", NULL,                           false},
+        {"https://reg.example/v2/a", "file:///etc/passwd",          NULL,                           false},
+        {"https://reg.example/v2/a", "ftp://reg.example/b",         NULL,                           false},
+        {"https://reg.example/v2/a", "https://",                    NULL,                           false},
+        {"https://reg.example/v2/a", NULL,                          NULL,                           false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
