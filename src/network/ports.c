@@ -221,7 +221,7 @@ int port_check(const void *owner, const struct port_map *map, char **ret_holder,
 
 enum { PICK_FIRST = 49153, PICK_LAST = 65535 };
 
-int port_pick(const void *owner, int protocol, const char *host_ip, uint16_t *ret, struct error *err)
+int port_pick(const void *owner UNUSED, int protocol, const char *host_ip, uint16_t *ret, struct error *err)
 {
     struct port_map map = {.protocol = protocol};
     if (!str_copy(map.host_ip, sizeof(map.host_ip), host_ip ? host_ip : ""))
@@ -241,6 +241,5 @@ int port_pick(const void *owner, int protocol, const char *host_ip, uint16_t *re
             return 0;
         }
     }
-    (void)owner;
     return error_set(err, EADDRINUSE, "no port from %d to %d is free", PICK_FIRST, PICK_LAST);
 }

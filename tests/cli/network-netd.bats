@@ -28,7 +28,7 @@ resolver_is_up()
 
 netd_pid()
 {
-    pgrep -f "^$LIBEXEC/compote-netd $1$" --ns $LAB_PID --nslist net
+    pgrep -f "^$LIBEXEC/compote-netd $1$" --ns "$LAB_PID" --nslist net
 }
 
 is_gone()

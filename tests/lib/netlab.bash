@@ -22,7 +22,7 @@ hold_namespaces()
     held=$!
     local own
     own=$(readlink /proc/self/ns/net)
-    while [ "$(readlink /proc/$held/ns/net)" = "$own" ]; do kill -0 $held || return 1; done
+    while [ "$(readlink "/proc/$held/ns/net")" = "$own" ]; do kill -0 $held || return 1; done
 }
 
 in_lab()
@@ -105,7 +105,7 @@ snapshot()
     in_lab ip -o addr | awk '{print "address", $2, $4}' | grep -v fe80
     in_lab nft list ruleset | sed 's/^/nft /'
     in_lab awk -v run="$RUN" 'index($2, run) {print "mount", $2}' /proc/self/mounts
-    pgrep --ns $LAB_PID --nslist net -a compote-netd | sed 's/^/process /'
+    pgrep --ns "$LAB_PID" --nslist net -a compote-netd | sed 's/^/process /'
     find "$RUN" -mindepth 1 ! -name nft.lock ! -path "$RUN/netd" | sed 's/^/file /'
 }
 
@@ -173,11 +173,12 @@ background()
 stop_background()
 {
     local pid
-    for pid in $(cat "$LAB/pids" 2>/dev/null); do
+    [ -e "$LAB/pids" ] || return 0
+    while read -r pid; do
         pkill -KILL --parent "$pid" || true
         kill -KILL "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
-    done
+    done <"$LAB/pids"
     rm -f "$LAB/pids"
 }
 
