@@ -180,6 +180,7 @@ static void runtime_ended(struct monitor *m, int status)
     m->status.health = m->conf.health ? HEALTH_STARTING : HEALTH_NONE;
     record_status(m);
     record_report(m, 0, NULL);
+    record_note(m);
     health_start(m);
     if (m->stop_wanted)
         container_stop_request(m, m->stop_grace_asked, NULL);

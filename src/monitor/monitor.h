@@ -119,8 +119,9 @@ struct monitor {
 int conf_read(const char *path, struct conf *ret, struct error *err);
 
 /* record.c */
-void record_status(struct monitor *m);  /* <run>/status, and the record in the container's directory */
-void record_durable(struct monitor *m); /* the record survives a power cut */
+void record_status(struct monitor *m);  /* <run>/status, which everybody reads */
+void record_note(struct monitor *m);    /* the record in the container's directory, for after a reboot */
+void record_durable(struct monitor *m); /* the same, so that it survives a power cut */
 void record_report(struct monitor *m, int code, const char *text); /* once; further calls do nothing */
 int64_t wall_ns(void);
 

@@ -13,7 +13,7 @@ int64_t wall_ns(void)
 }
 
 /* Errors are dropped: the monitor's first duty is the container, and nobody is there to be told. */
-static void write_record(const char *dir, const char *text, size_t size, bool durable)
+static void replace_file(const char *dir, const char *text, size_t size, bool durable)
 {
     char path[PATH_MAX + 16], temporary[PATH_MAX + 16];
     snprintf(path, sizeof(path), "%s/status", dir);
@@ -31,15 +31,29 @@ void record_status(struct monitor *m)
 {
     char text[STATUS_TEXT_SIZE];
     size_t n = status_print(&m->status, text, sizeof(text));
-    write_record(m->conf.dir, text, n, false);
-    write_record(m->conf.run, text, n, false);
+    replace_file(m->conf.run, text, n, false);
+}
+
+/*
+ * The record is read after a reboot only, so it may be missing for a moment; and ext4 writes a file out at
+ * once when it is renamed over another one, which takes longer than everything else here.
+ */
+void record_note(struct monitor *m)
+{
+    char text[STATUS_TEXT_SIZE], path[PATH_MAX + 16];
+    size_t n = status_print(&m->status, text, sizeof(text));
+    snprintf(path, sizeof(path), "%s/status", m->conf.dir);
+    unlink(path);
+    cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        fd_write_all(fd, text, n, NULL);
 }
 
 void record_durable(struct monitor *m)
 {
     char text[STATUS_TEXT_SIZE];
     size_t n = status_print(&m->status, text, sizeof(text));
-    write_record(m->conf.dir, text, n, true);
+    replace_file(m->conf.dir, text, n, true);
     cleanup_close int dir = open(m->conf.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir >= 0)
         fsync(dir);

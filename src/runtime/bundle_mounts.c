@@ -110,13 +110,7 @@ static int add_etc_file(const struct bundle *bundle, json_t *mounts, const char 
             return r;
         content = host ? host : "";
     }
-    /* Written in place when it is there, so that a container which has it mounted sees the change. */
-    cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0)
-        return error_errno(err, "create '%s'", path);
-    int r = fd_write_all(fd, content, strlen(content), err);
-    if (r == 0 && fchmod(fd, 0644) < 0)
-        r = error_errno(err, "chmod '%s'", path);
+    int r = file_renew(path, content, 0644, err);
     if (r == 0)
         json_array_append_new(mounts, mount_bind_new(path, target, bundle->spec->read_only));
     return r;

@@ -4,7 +4,6 @@
  */
 #include "runtime/private.h"
 
-#include "sys/fs.h"
 #include "sys/spawn.h"
 
 #include <limits.h>
@@ -141,6 +140,5 @@ int conf_write(const struct bundle *bundle, struct error *err)
     int r = write_health(bundle, &conf, err);
     if (r < 0)
         return r;
-    return fs_write_file(mem_printf(tmp, "%s/monitor.conf", paths->dir), conf, strlen(conf), 0600, false,
-                         err);
+    return file_renew(mem_printf(tmp, "%s/monitor.conf", paths->dir), conf, 0600, err);
 }

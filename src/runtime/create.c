@@ -28,6 +28,15 @@ static int make_run_dir(const struct runtime_dirs *dirs, const struct container_
     return fs_mkdir_p(paths->run, 0700, err);
 }
 
+/* Whole or not at all: it is what makes a container. */
+static int spec_save(const json_t *json, const char *path, struct error *err)
+{
+    cleanup_malloc char *text = json_dumps(json, JSON_COMPACT);
+    if (!text)
+        return error_set(err, EINVAL, "the container's description is not valid UTF-8");
+    return fs_write_file(path, text, strlen(text), 0600, false, err);
+}
+
 int container_create(const struct runtime_dirs *dirs, const struct container_spec *spec, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -46,17 +55,16 @@ int container_create(const struct runtime_dirs *dirs, const struct container_spe
                        err);
     if (r < 0)
         return r;
-    cleanup_json json_t *json = spec_to_json(spec);
-    r = bundle_json_write(json, mem_printf(tmp, "%s/spec.json", paths.dir), err);
-    if (r < 0)
-        return r;
-
     struct container_status status;
     r = container_status_read(dirs, spec->id, &status, err);
-    if (r != CONTAINER_ABSENT)
-        return r < 0 ? r : 0;
-    status = (struct container_status){.state = STATE_CREATED, .exit_code = -1, .created = wall_ns()};
-    return status_store(&paths, &status, err);
+    if (r == CONTAINER_ABSENT) {
+        status = (struct container_status){.state = STATE_CREATED, .exit_code = -1, .created = wall_ns()};
+        r = status_store(&paths, &status, err);
+    }
+    if (r < 0)
+        return r;
+    cleanup_json json_t *json = spec_to_json(spec);
+    return spec_save(json, paths.spec, err);
 }
 
 int container_load(const void *owner, const struct runtime_dirs *dirs, const char *id,
@@ -69,7 +77,7 @@ int container_load(const void *owner, const struct runtime_dirs *dirs, const cha
         return r;
     char *text;
     size_t size;
-    r = fs_read_file(tmp, mem_printf(tmp, "%s/spec.json", paths.dir), SPEC_LIMIT, &text, &size, err);
+    r = fs_read_file(tmp, paths.spec, SPEC_LIMIT, &text, &size, err);
     if (r == FS_ABSENT)
         return error_set(err, ENOENT, "no container '%s'", id);
     if (r < 0)
@@ -77,6 +85,6 @@ int container_load(const void *owner, const struct runtime_dirs *dirs, const cha
     json_error_t problem;
     cleanup_json json_t *json = json_loadb(text, size, 0, &problem);
     if (!json)
-        return error_set(err, EINVAL, "'%s/spec.json': %s", paths.dir, problem.text);
+        return error_set(err, EINVAL, "'%s': %s", paths.spec, problem.text);
     return spec_from_json(owner, json, ret, err);
 }

@@ -1,7 +1,11 @@
 #include "runtime/private.h"
 
 #include "base/path.h"
+#include "sys/fd.h"
 #include "sys/fs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 enum { ID_MIN = 8, ID_MAX = 64 };
 
@@ -16,6 +20,7 @@ int paths_make(const void *owner, const struct runtime_dirs *dirs, const char *i
         .run = mem_printf(owner, "%s/containers/%s", dirs->run, id),
         .cgroup = mem_printf(owner, "%s/%s", dirs->cgroup, id),
     };
+    p.spec = mem_printf(owner, "%s/spec.json", p.dir);
     p.merged = mem_printf(owner, "%s/merged", p.dir);
     p.bundle = mem_printf(owner, "%s/bundle", p.dir);
     p.shm = mem_printf(owner, "%s/shm", p.bundle);
@@ -26,12 +31,25 @@ int paths_make(const void *owner, const struct runtime_dirs *dirs, const char *i
     return 0;
 }
 
+int file_renew(const char *path, const char *text, mode_t mode, struct error *err)
+{
+    if (unlink(path) < 0 && errno != ENOENT)
+        return error_errno(err, "replace '%s'", path);
+    cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0)
+        return error_errno(err, "create '%s'", path);
+    int r = fd_write_all(fd, text, strlen(text), err);
+    if (r == 0 && fchmod(fd, mode) < 0)
+        r = error_errno(err, "chmod");
+    return r < 0 ? error_wrap(err, "'%s'", path) : 0;
+}
+
 int bundle_json_write(const json_t *json, const char *path, struct error *err)
 {
     cleanup_malloc char *text = json_dumps(json, JSON_COMPACT);
     if (!text)
         return error_set(err, EINVAL, "write '%s': a value is not valid UTF-8", path);
-    return fs_write_file(path, text, strlen(text), 0600, false, err);
+    return file_renew(path, text, 0600, err);
 }
 
 void paths_set_cgroup(const void *owner, struct container_paths *paths, const struct container_spec *spec)

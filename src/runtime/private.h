@@ -11,6 +11,7 @@
 struct container_paths {
     char *dir;     /* <root>/containers/<id> */
     char *run;     /* <run>/containers/<id> */
+    char *spec;    /* spec.json in dir */
     char *merged;  /* where the overlay is mounted */
     char *bundle;  /* config.json, health.json, secrets */
     char *shm;     /* in bundle: where the /dev/shm of a joined IPC namespace is mounted */
@@ -37,7 +38,10 @@ int spec_from_json(const void *owner, const json_t *json, struct container_spec 
 /* The cgroup below the spec's cgroup_parent, when it has one. */
 void paths_set_cgroup(const void *owner, struct container_paths *paths, const struct container_spec *spec);
 
-/* Serialises and writes with mode 0600. */
+/* A new file in the place of the old one, without the wait that an atomic replacement can mean. */
+int file_renew(const char *path, const char *text, mode_t mode, struct error *err);
+
+/* Serialises and writes with mode 0600, as file_renew. */
 int bundle_json_write(const json_t *json, const char *path, struct error *err);
 
 /* Who a process in the container runs as, resolved against the image's files (passwd.c). */

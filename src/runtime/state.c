@@ -30,6 +30,11 @@ int status_load(const struct container_paths *paths, struct container_status *re
     if (r != CONTAINER_ABSENT)
         return r;
     r = load_file(paths->record, ret, err);
+    if (r == CONTAINER_ABSENT && fs_exists(paths->spec)) {
+        /* The record is replaced by removing it first: this one was about to run. */
+        *ret = (struct container_status){.state = STATE_DEAD, .exit_code = -1};
+        return 0;
+    }
     if (r != 0)
         return r;
     if (ret->state == STATE_RUNNING || ret->state == STATE_PAUSED || ret->state == STATE_RESTARTING) {
@@ -91,11 +96,13 @@ int container_status_read(const struct runtime_dirs *dirs, const char *id, struc
     return 0;
 }
 
+enum { RECHECK_NS = 10 * 1000 * 1000 };
+
 struct container_watch {
     struct loop *loop;
-    struct loop_source inotify, monitor, first;
-    int inotify_fd, monitor_fd;
-    pid_t monitor_pid;
+    struct loop_source inotify, process, first;
+    int inotify_fd, process_fd;
+    pid_t watched_pid;
     struct runtime_dirs dirs;
     char *id;
     void (*changed)(void *data, const struct container_status *status);
@@ -106,31 +113,41 @@ struct container_watch {
 static int watch_destroy(struct container_watch *watch)
 {
     loop_remove(watch->loop, &watch->inotify);
-    loop_remove(watch->loop, &watch->monitor);
+    loop_remove(watch->loop, &watch->process);
     loop_remove(watch->loop, &watch->first);
     cleanup_close_fn(&watch->inotify_fd);
-    cleanup_close_fn(&watch->monitor_fd);
+    cleanup_close_fn(&watch->process_fd);
     return 0;
 }
 
-static int watch_monitor_gone(struct loop *loop, struct loop_source *source, uint32_t events, void *data,
+static int watch_process_gone(struct loop *loop, struct loop_source *source, uint32_t events, void *data,
                               struct error *err);
+static int watch_first(struct loop *loop, struct loop_source *source, uint32_t events, void *data,
+                       struct error *err);
 
-/* A monitor that is killed writes nothing, so its process is watched as well. */
-static void watch_monitor(struct container_watch *watch, const struct container_status *status)
+/*
+ * A monitor that is killed writes nothing, so its process is watched as well; and when it is gone already,
+ * the container's.
+ */
+static void watch_process(struct container_watch *watch, const struct container_status *status)
 {
-    if (status->monitor_pid == watch->monitor_pid)
+    bool monitored = status_process_lives(status->monitor_pid, status->monitor_start);
+    pid_t pid = monitored ? status->monitor_pid : status->pid;
+    uint64_t start = monitored ? status->monitor_start : status->pid_start;
+    if (pid == watch->watched_pid)
         return;
-    loop_remove(watch->loop, &watch->monitor);
-    cleanup_close_fn(&watch->monitor_fd);
-    watch->monitor_fd = -1;
-    watch->monitor_pid = status->monitor_pid;
-    if (status->monitor_pid <= 0 || pidfd_open_process(status->monitor_pid, &watch->monitor_fd, NULL) < 0)
+    loop_remove(watch->loop, &watch->process);
+    cleanup_close_fn(&watch->process_fd);
+    watch->process_fd = -1;
+    watch->watched_pid = 0;
+    if (pid <= 0)
         return;
-    if (!status_process_lives(status->monitor_pid, status->monitor_start) ||
-        loop_add(watch->loop, &watch->monitor, watch->monitor_fd, EPOLLIN, watch_monitor_gone, watch, NULL) <
-            0)
-        cleanup_close_fn(&watch->monitor_fd), watch->monitor_fd = -1;
+    bool lives = pidfd_open_process(pid, &watch->process_fd, NULL) == 0 && status_process_lives(pid, start);
+    if (lives && loop_add(watch->loop, &watch->process, watch->process_fd, EPOLLIN, watch_process_gone, watch,
+                          NULL) == 0)
+        watch->watched_pid = pid;
+    else if (status->state == STATE_RUNNING || status->state == STATE_PAUSED)
+        loop_timer(watch->loop, &watch->first, RECHECK_NS, watch_first, watch, NULL);
 }
 
 static void watch_report(struct container_watch *watch)
@@ -139,7 +156,7 @@ static void watch_report(struct container_watch *watch)
     char text[STATUS_TEXT_SIZE];
     if (container_status_read(&watch->dirs, watch->id, &status, NULL) != 0)
         return;
-    watch_monitor(watch, &status);
+    watch_process(watch, &status);
     status_print(&status, text, sizeof(text));
     if (str_eq(text, watch->last))
         return;
@@ -147,11 +164,13 @@ static void watch_report(struct container_watch *watch)
     watch->changed(watch->data, &status); /* may free the watch */
 }
 
-static int watch_monitor_gone(struct loop *loop, struct loop_source *source, uint32_t events UNUSED,
+static int watch_process_gone(struct loop *loop, struct loop_source *source, uint32_t events UNUSED,
                               void *data, struct error *err UNUSED)
 {
+    struct container_watch *watch = data;
     loop_remove(loop, source);
-    watch_report(data);
+    watch->watched_pid = 0;
+    watch_report(watch);
     return 0;
 }
 
@@ -187,9 +206,9 @@ int container_watch(const void *owner, const struct runtime_dirs *dirs, const ch
     struct container_watch *watch = mem_new(owner, struct container_watch);
     *watch = (struct container_watch){.loop = loop,
                                       .inotify = LOOP_SOURCE_INIT,
-                                      .monitor = LOOP_SOURCE_INIT,
+                                      .process = LOOP_SOURCE_INIT,
                                       .first = LOOP_SOURCE_INIT,
-                                      .monitor_fd = -1,
+                                      .process_fd = -1,
                                       .inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
                                       .dirs = *dirs,
                                       .changed = changed,
