@@ -35,25 +35,28 @@ static void check_references(const struct checker *c, const struct node *service
     const struct node *mounts = node_get(service, "volumes"), *configs = node_get(service, "configs"),
                       *secrets = node_get(service, "secrets"),
                       *build_secrets = node_get(node_get(service, "build"), "secrets");
-    node_foreach_entry(e, node_get(service, "networks"))
+    node_foreach_entry (e, node_get(service, "networks"))
         check_defined(c, "networks", "network", e->key, e->value);
-    node_foreach_item(i, mounts) if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
-        check_defined(c, "volumes", "volume", node_get_text(mounts->list.items[i], "source"),
-                      mounts->list.items[i]);
-    node_foreach_item(i, configs) check_defined(
-        c, "configs", "config", node_get_text(configs->list.items[i], "source"), configs->list.items[i]);
-    node_foreach_item(i, secrets) check_defined(
-        c, "secrets", "secret", node_get_text(secrets->list.items[i], "source"), secrets->list.items[i]);
-    node_foreach_item(i, build_secrets)
+    node_foreach_item (i, mounts)
+        if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
+            check_defined(c, "volumes", "volume", node_get_text(mounts->list.items[i], "source"),
+                          mounts->list.items[i]);
+    node_foreach_item (i, configs)
+        check_defined(c, "configs", "config", node_get_text(configs->list.items[i], "source"),
+                      configs->list.items[i]);
+    node_foreach_item (i, secrets)
+        check_defined(c, "secrets", "secret", node_get_text(secrets->list.items[i], "source"),
+                      secrets->list.items[i]);
+    node_foreach_item (i, build_secrets)
         check_defined(c, "secrets", "secret", node_get_text(build_secrets->list.items[i], "source"),
                       build_secrets->list.items[i]);
-    node_foreach_entry(e, node_get(service, "models")) check_defined(c, "models", "model", e->key, e->value);
+    node_foreach_entry (e, node_get(service, "models"))
+        check_defined(c, "models", "model", e->key, e->value);
 }
 
 static void check_dependencies(const struct checker *c, const struct node *service)
 {
-    node_foreach_entry(e, node_get(service, "depends_on"))
-    {
+    node_foreach_entry (e, node_get(service, "depends_on")) {
         if (str_eq(e->key, c->service))
             fail(c, e->value, NULL, "depends on itself");
         else if (!node_get(tree_services(c->tree), e->key) &&
@@ -98,13 +101,11 @@ static void check_mounts(const struct checker *c, const struct node *service)
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *targets = omap_new(tmp);
     const struct node *tmpfs = node_get(service, "tmpfs"), *mounts = node_get(service, "volumes");
-    node_foreach_item(i, tmpfs)
-    {
+    node_foreach_item (i, tmpfs) {
         const char *text = tmpfs->list.items[i]->text;
         omap_set(targets, mem_strndup(tmp, text, strcspn(text, ":")), targets);
     }
-    node_foreach_item(i, mounts)
-    {
+    node_foreach_item (i, mounts) {
         const char *target = node_get_text(mounts->list.items[i], "target");
         if (target && omap_has(targets, target))
             fail(c, mounts->list.items[i], NULL, "volumes[%u]: target %s already mounted as tmpfs", i,
@@ -122,7 +123,8 @@ static void check_service(const struct checker *c, const struct node *service)
         fail(c, mode, "remove one of them", "declares mutually exclusive 'network_mode' and 'networks'");
     if (node_is(platforms, NODE_LIST) && platforms->list.count && platform) {
         bool found = false;
-        node_foreach_item(i, platforms) found |= node_equal(platforms->list.items[i], platform);
+        node_foreach_item (i, platforms)
+            found |= node_equal(platforms->list.items[i], platform);
         if (!found)
             fail(c, platforms, NULL, "build.platforms must include the service's platform '%s'",
                  platform->text);
@@ -137,8 +139,7 @@ static void check_container_names(struct checker *c)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *names = omap_new(tmp);
-    node_foreach_entry(e, tree_services(c->tree))
-    {
+    node_foreach_entry (e, tree_services(c->tree)) {
         const char *name = node_get_text(e->value, "container_name");
         if (!name)
             continue;
@@ -227,8 +228,7 @@ static void check_cycles(struct loader *l, const struct node *tree)
 void loader_consistency(struct loader *l, const struct node *tree, const struct node *disabled)
 {
     struct checker c = {.loader = l, .tree = tree, .disabled = disabled};
-    node_foreach_entry(e, tree_services(tree))
-    {
+    node_foreach_entry (e, tree_services(tree)) {
         c.service = e->key;
         check_service(&c, e->value);
     }

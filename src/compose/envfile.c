@@ -38,9 +38,10 @@ static void merge_values(struct loader *l, const struct schema_object *object, s
                          const char *key, const struct omap *values, const struct node *at)
 {
     struct node *map = node_new(l->arena, NODE_MAP, at), *own = node_get(service, key);
-    omap_foreach(e, values)
+    omap_foreach (e, values)
         node_set(l->arena, map, arena_strdup(l->arena, e->key), node_string(l->arena, e->value, at));
-    node_foreach_entry(e, own) node_set(l->arena, map, e->key, e->value);
+    node_foreach_entry (e, own)
+        node_set(l->arena, map, e->key, e->value);
     if (map->map.count)
         schema_put(l->arena, object, service, key, map);
 }
@@ -51,8 +52,7 @@ static void resolve_env_files(struct loader *l, struct node *service, const char
     struct omap *values = omap_new(tmp);
     const struct node *files = node_get(service, "env_file");
     char *where = arena_printf(l->arena, "services.%s.env_file", name);
-    node_foreach_item(i, files)
-    {
+    node_foreach_item (i, files) {
         const struct node *file = files->list.items[i];
         const char *format = node_get_text(file, "format"), *path = node_get_text(file, "path");
         cleanup_ctx TALLOC_CTX *ctx = mem_ctx();
@@ -73,8 +73,7 @@ static void resolve_label_files(struct loader *l, struct node *service, const ch
     struct omap *values = omap_new(tmp);
     const struct node *files = node_get(service, "label_file");
     char *where = arena_printf(l->arena, "services.%s.label_file", name);
-    node_foreach_item(i, files)
-    {
+    node_foreach_item (i, files) {
         const struct node *file = files->list.items[i];
         cleanup_ctx TALLOC_CTX *ctx = mem_ctx();
         read_values(l, file, where, path_join(ctx, l->working_dir, file->text), true, false, values);
@@ -87,8 +86,7 @@ static void resolve_label_files(struct loader *l, struct node *service, const ch
 /* Variables without a value take that of the project's environment. */
 static void resolve_environment(struct loader *l, struct node *service)
 {
-    node_foreach_entry(e, node_get(service, "environment"))
-    {
+    node_foreach_entry (e, node_get(service, "environment")) {
         const char *value = e->value->kind == NODE_NULL ? omap_get(l->environment, e->key) : NULL;
         if (value)
             e->value = node_string(l->arena, value, e->value);
@@ -97,8 +95,7 @@ static void resolve_environment(struct loader *l, struct node *service)
 
 void loader_env_files(struct loader *l, struct node *services)
 {
-    node_foreach_entry(e, services)
-    {
+    node_foreach_entry (e, services) {
         resolve_environment(l, e->value);
         resolve_env_files(l, e->value, e->key);
         resolve_label_files(l, e->value, e->key);

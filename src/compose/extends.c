@@ -45,17 +45,20 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
         return NULL;
     }
     struct schema_pass saved = l->pass;
-    l->pass.base_dir = l->options->no_path_resolution ? NULL : scope->dir;
+    const char *below = str_after(scope->dir, l->working_dir);
+    if (l->options->no_path_resolution) /* still seen from the project directory */
+        l->pass.base_dir = below && *below == '/' ? below + 1 : NULL;
+    else
+        l->pass.base_dir = scope->dir;
     l->pass.path = NULL;
-    node_foreach_item(i, documents)
-    {
+    node_foreach_item (i, documents) {
         struct node *document = documents->list.items[i];
         if (!l->options->no_interpolate)
             loader_interpolate(l, document, scope->environment);
         node_remove(document, "include");
         struct node *canonical = schema_canon(&l->pass, &object_project, document);
         if (canonical)
-            tree = tree ? schema_merge_objects(l->arena, &object_project, tree, canonical) : canonical;
+            tree = tree ? schema_merge_objects(&l->pass, &object_project, tree, canonical) : canonical;
     }
     l->pass = saved;
     if (tree)
@@ -92,7 +95,7 @@ static void extend_from(struct loader *l, const struct scope *scope, struct node
     if (node_is(copy, NODE_MAP)) {
         copy->tag = NODE_UNTAGGED;
         schema_settle(copy);
-        entry->value = schema_merge_objects(l->arena, &object_service, copy, entry->value);
+        entry->value = schema_merge_objects(&l->pass, &object_service, copy, entry->value);
     }
 }
 
@@ -114,5 +117,6 @@ void loader_extend(struct loader *l, const struct scope *scope, struct node *doc
                    const struct node *before)
 {
     struct node *services = tree_services(document);
-    node_foreach_entry(e, services) extend_service(l, scope, services, before, e, NULL);
+    node_foreach_entry (e, services)
+        extend_service(l, scope, services, before, e, NULL);
 }

@@ -72,7 +72,9 @@ int environment_add_files(struct omap *environment, char *const *files, struct l
         if (r < 0)
             return r;
     }
-    omap_foreach(e, values) if (!omap_has(environment, e->key)) omap_set_str(environment, e->key, e->value);
+    omap_foreach (e, values)
+        if (!omap_has(environment, e->key))
+            omap_set_str(environment, e->key, e->value);
     return 0;
 }
 

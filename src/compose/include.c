@@ -11,7 +11,8 @@
 static struct omap *copy_environment(struct loader *l, const struct omap *from)
 {
     struct omap *copy = omap_new(l->arena);
-    omap_foreach(e, from) omap_set_str(copy, e->key, e->value);
+    omap_foreach (e, from)
+        omap_set_str(copy, e->key, e->value);
     return copy;
 }
 
@@ -36,8 +37,7 @@ static char **env_files_of(struct loader *l, const struct scope *scope, const st
     const struct node *given = node_get(item, "env_file");
     char **files = NULL;
     if (given) {
-        node_foreach_item(i, given)
-        {
+        node_foreach_item (i, given) {
             char *path = path_join(l->arena, scope->dir, given->list.items[i]->text);
             if (!str_eq(path, "/dev/null"))
                 files = strv_add(l->arena, files, path);
@@ -64,8 +64,7 @@ static void include_files(struct loader *l, const struct scope *inner, const str
 {
     struct node *made = NULL;
     const struct node *paths = node_get(item, "path");
-    node_foreach_item(i, paths)
-    {
+    node_foreach_item (i, paths) {
         struct node *documents;
         struct error err = ERROR_INIT;
         struct scope scope = *inner;
@@ -77,8 +76,7 @@ static void include_files(struct loader *l, const struct scope *inner, const str
                            err.hint[0] ? err.hint : NULL, "%s", err.text);
             return;
         }
-        node_foreach_item(k, documents)
-        {
+        node_foreach_item (k, documents) {
             node_remove(documents->list.items[k], "name");
             node_remove(documents->list.items[k], "version");
             if (loader_layer(l, &scope, documents->list.items[k], &made) < 0)
@@ -87,7 +85,7 @@ static void include_files(struct loader *l, const struct scope *inner, const str
     }
     drop_extensions(made);
     if (made)
-        *tree = *tree ? schema_merge_objects(l->arena, &object_project, *tree, made) : made;
+        *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, made) : made;
 }
 
 static void include_one(struct loader *l, const struct scope *scope, const struct node *item,
@@ -100,8 +98,7 @@ static void include_one(struct loader *l, const struct scope *scope, const struc
         loader_problem(l, item, "include", true, NULL, "'path' is missing");
         return;
     }
-    node_foreach_item(i, paths)
-    {
+    node_foreach_item (i, paths) {
         const char *path = paths->list.items[i]->text;
         if (str_starts(path, "oci://") || str_starts(path, "https://") || str_starts(path, "git@")) {
             loader_problem(l, paths->list.items[i], "include", true, NULL,
@@ -130,5 +127,6 @@ void loader_include(struct loader *l, const struct scope *scope, struct node *it
     l->pass.base_dir = NULL;
     struct node *list = schema_canon_field(&l->pass, field, items);
     l->pass.path = NULL;
-    node_foreach_item(i, list) include_one(l, scope, list->list.items[i], tree);
+    node_foreach_item (i, list)
+        include_one(l, scope, list->list.items[i], tree);
 }

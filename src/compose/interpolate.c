@@ -48,14 +48,12 @@ static void walk(struct place *place, struct node *node)
         talloc_free(text);
     }
     const struct schema_path *up = place->path;
-    node_foreach_item(i, node)
-    {
+    node_foreach_item (i, node) {
         struct schema_path frame = {.up = up, .index = i};
         place->path = &frame;
         walk(place, node->list.items[i]);
     }
-    node_foreach_entry(e, node)
-    {
+    node_foreach_entry (e, node) {
         struct schema_path frame = {.up = up, .key = e->key};
         place->path = &frame;
         walk(place, e->value);

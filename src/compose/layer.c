@@ -61,12 +61,10 @@ int loader_read(struct loader *l, const char *path, struct node **ret_documents,
         return r;
     if ((*ret_documents)->list.count == 0)
         return error_set(err, EINVAL, "%s: empty compose file", name);
-    node_foreach_item(
-        i, *ret_documents) if ((*ret_documents)->list.items[i]->kind !=
-                               NODE_MAP) return error_set(err, EINVAL,
-                                                          "%s:%u:%u: the top level must be a mapping", name,
-                                                          (*ret_documents)->list.items[i]->line,
-                                                          (*ret_documents)->list.items[i]->col);
+    node_foreach_item (i, *ret_documents)
+        if ((*ret_documents)->list.items[i]->kind != NODE_MAP)
+            return error_set(err, EINVAL, "%s:%u:%u: the top level must be a mapping", name,
+                             (*ret_documents)->list.items[i]->line, (*ret_documents)->list.items[i]->col);
     return 0;
 }
 
@@ -86,10 +84,10 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
     if (!canonical)
         return loader_status(l);
     if (included)
-        *tree = *tree ? schema_merge_objects(l->arena, &object_project, *tree, included) : included;
+        *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, included) : included;
     loader_extend(l, scope, canonical, *tree);
     if (!*tree)
         schema_settle(canonical);
-    *tree = *tree ? schema_merge_objects(l->arena, &object_project, *tree, canonical) : canonical;
+    *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, canonical) : canonical;
     return loader_status(l);
 }

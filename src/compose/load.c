@@ -50,8 +50,7 @@ static int layer_all(struct loader *l, struct node **documents, struct node **tr
 {
     for (size_t i = 0; l->files[i]; i++) {
         struct scope scope = {.dir = l->working_dir, .environment = l->environment, .file = l->files[i]};
-        node_foreach_item(k, documents[i])
-        {
+        node_foreach_item (k, documents[i]) {
             warn_version(l, documents[i]->list.items[k]);
             if (loader_layer(l, &scope, documents[i]->list.items[k], tree) < 0)
                 break;
@@ -112,7 +111,8 @@ static struct project *make_project(struct loader *l, const void *owner, struct 
     project->files = strv_dup(project, l->files);
     project->env_files = strv_dup(project, l->env_files);
     project->environment = omap_new(project);
-    omap_foreach(e, l->environment) omap_set_str(project->environment, e->key, e->value);
+    omap_foreach (e, l->environment)
+        omap_set_str(project->environment, e->key, e->value);
     project->tree = tree;
     project->raw = l->options->no_interpolate;
     mem_steal(project, l->arena);

@@ -10,8 +10,7 @@
 static void name_resources(struct loader *l, struct node *tree, const char *section,
                            const struct schema_object *object)
 {
-    node_foreach_entry(e, node_get(tree, section))
-    {
+    node_foreach_entry (e, node_get(tree, section)) {
         if (node_get(e->value, "name"))
             continue;
         const char *name =
@@ -41,8 +40,7 @@ static void add_dependency(struct loader *l, struct node *service, const char *n
     const struct schema_field *field = schema_find(&object_service, "depends_on");
     struct node *map = node_new(l->arena, NODE_MAP, at);
     schema_put(l->arena, field->object, map, "condition", node_string(l->arena, "service_started", at));
-    if (restart)
-        schema_put(l->arena, field->object, map, "restart", node_bool(l->arena, true, at));
+    schema_put(l->arena, field->object, map, "restart", node_bool(l->arena, restart, at));
     schema_put(l->arena, field->object, map, "required", node_bool(l->arena, true, at));
     node_set(l->arena, depends, name, map);
 }
@@ -57,7 +55,7 @@ static void imply_dependencies(struct loader *l, struct node *service)
 {
     static const char *const namespaces[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
     const struct node *links = node_get(service, "links"), *from = node_get(service, "volumes_from");
-    node_foreach_item(i, links)
+    node_foreach_item (i, links)
         add_dependency(l, service, before_colon(l, links->list.items[i]->text), links->list.items[i], true);
     for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
         const struct node *value = node_get(service, namespaces[i]);
@@ -65,8 +63,10 @@ static void imply_dependencies(struct loader *l, struct node *service)
         if (name)
             add_dependency(l, service, name, value, true);
     }
-    node_foreach_item(i, from) if (!str_starts(from->list.items[i]->text, "container:"))
-        add_dependency(l, service, before_colon(l, from->list.items[i]->text), from->list.items[i], false);
+    node_foreach_item (i, from)
+        if (!str_starts(from->list.items[i]->text, "container:"))
+            add_dependency(l, service, before_colon(l, from->list.items[i]->text), from->list.items[i],
+                           false);
 }
 
 static void normalize_build(struct loader *l, struct node *service)
@@ -74,9 +74,6 @@ static void normalize_build(struct loader *l, struct node *service)
     struct node *build = node_get(service, "build");
     if (!node_is(build, NODE_MAP))
         return;
-    if (!node_get(build, "context"))
-        schema_put(l->arena, &object_build, build, "context",
-                   node_string(l->arena, l->options->no_path_resolution ? "." : l->working_dir, build));
     if (!node_get(build, "dockerfile") && !node_get(build, "dockerfile_inline"))
         schema_put(l->arena, &object_build, build, "dockerfile", node_string(l->arena, "Dockerfile", build));
     struct node *args = node_get(build, "args");
@@ -105,29 +102,40 @@ static void normalize_service(struct loader *l, struct node *tree, struct node *
     if (str_eq(node_get_text(service, "pull_policy"), "if_not_present"))
         schema_put(l->arena, &object_service, service, "pull_policy",
                    node_string(l->arena, "missing", node_get(service, "pull_policy")));
-    struct node *scale = node_get(service, "scale"), *deploy = node_get(service, "deploy");
-    if (scale && node_is(deploy, NODE_MAP) && !node_get(deploy, "replicas"))
-        schema_put(l->arena, &object_deploy, deploy, "replicas", scale);
     normalize_build(l, service);
     imply_dependencies(l, service);
+}
+
+static void fill_service(struct loader *l, struct node *service)
+{
+    const struct load_options *o = l->options;
+    struct node *scale = node_get(service, "scale"), *deploy = node_get(service, "deploy");
+    struct node *build = node_get(service, "build");
+    if (scale && node_is(deploy, NODE_MAP) && !node_get(deploy, "replicas") && !o->no_interpolate &&
+        !o->no_consistency)
+        schema_put(l->arena, &object_deploy, deploy, "replicas", scale);
+    if (node_is(build, NODE_MAP) && !node_get(build, "context"))
+        schema_put(l->arena, &object_build, build, "context",
+                   node_string(l->arena, o->no_path_resolution ? "." : l->working_dir, build));
+    hosts_sort(node_get(service, "extra_hosts"));
+    hosts_sort(node_get(build, "extra_hosts"));
 }
 
 void loader_fill(struct loader *l, struct node *tree)
 {
     static const char *const sections[] = {"networks", "volumes", "configs", "secrets"};
     for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
-        node_foreach_entry(e, node_get(tree, sections[i])) if (e->value->kind != NODE_MAP) e->value =
-            node_new(l->arena, NODE_MAP, e->value);
-    node_foreach_entry(e, tree_services(tree))
-    {
-        hosts_sort(node_get(e->value, "extra_hosts"));
-        hosts_sort(node_get(node_get(e->value, "build"), "extra_hosts"));
-    }
+        node_foreach_entry (e, node_get(tree, sections[i]))
+            if (e->value->kind != NODE_MAP)
+                e->value = node_new(l->arena, NODE_MAP, e->value);
+    node_foreach_entry (e, tree_services(tree))
+        fill_service(l, e->value);
 }
 
 void loader_normalize(struct loader *l, struct node *tree)
 {
-    node_foreach_entry(e, tree_services(tree)) normalize_service(l, tree, e->value);
+    node_foreach_entry (e, tree_services(tree))
+        normalize_service(l, tree, e->value);
     name_resources(l, tree, "networks", &object_network);
     name_resources(l, tree, "volumes", &object_volume);
     name_resources(l, tree, "configs", &object_config);

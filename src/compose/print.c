@@ -30,8 +30,10 @@ static void sort_keys(struct node *node)
 {
     if (node_is(node, NODE_LIST) && node->list.count == 0)
         node->kind = NODE_NULL;
-    node_foreach_item(i, node) sort_keys(node->list.items[i]);
-    node_foreach_entry(e, node) sort_keys(e->value);
+    node_foreach_item (i, node)
+        sort_keys(node->list.items[i]);
+    node_foreach_entry (e, node)
+        sort_keys(e->value);
     if (node_is(node, NODE_MAP) && node->map.count > 1)
         qsort(node->map.entries, node->map.count, sizeof(*node->map.entries), by_key);
 }
@@ -39,8 +41,7 @@ static void sort_keys(struct node *node)
 /* JSON sorts the top level, and keeps extensions there and only there. */
 static void sort_top(struct arena *arena, const struct node *tree, struct node *shown)
 {
-    node_foreach_entry(e, tree)
-    {
+    node_foreach_entry (e, tree) {
         if (e->row)
             continue;
         struct node *copy = node_copy(arena, e->value);

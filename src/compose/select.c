@@ -19,7 +19,8 @@ static char **active_profiles(struct loader *l, const struct node *services, cha
         active = strv_split(l->arena, listed, ',');
     for (; wanted && *wanted; wanted++) {
         const struct node *profiles = node_get(node_get(services, *wanted), "profiles");
-        node_foreach_item(i, profiles) active = strv_add(l->arena, active, profiles->list.items[i]->text);
+        node_foreach_item (i, profiles)
+            active = strv_add(l->arena, active, profiles->list.items[i]->text);
     }
     return active;
 }
@@ -29,8 +30,7 @@ static bool is_active(const struct node *service, char *const *active)
     const struct node *profiles = node_get(service, "profiles");
     if (!node_is(profiles, NODE_LIST) || profiles->list.count == 0 || strv_contains(active, "*"))
         return true;
-    node_foreach_item(i, profiles)
-    {
+    node_foreach_item (i, profiles) {
         const char *profile = profiles->list.items[i]->text;
         if (strv_contains(active, profile) || (!*profile && strv_len(active) == 0))
             return true;
@@ -47,7 +47,8 @@ static void choose(struct loader *l, const struct node *services, const char *na
     omap_set(chosen, name, chosen);
     if (!l->options->with_dependencies)
         return;
-    node_foreach_entry(e, node_get(service, "depends_on")) choose(l, services, e->key, chosen);
+    node_foreach_entry (e, node_get(service, "depends_on"))
+        choose(l, services, e->key, chosen);
 }
 
 /* Names from the command line, with patterns replaced by what they match. */
@@ -59,11 +60,11 @@ static char **wanted_services(struct loader *l, const struct node *services)
         if (found)
             wanted = strv_add(l->arena, wanted, *s);
         else if (strpbrk(*s, "*?["))
-            node_foreach_entry(e, services) if (fnmatch(*s, e->key, 0) == 0)
-            {
-                wanted = strv_add(l->arena, wanted, e->key);
-                found = true;
-            }
+            node_foreach_entry (e, services)
+                if (fnmatch(*s, e->key, 0) == 0) {
+                    wanted = strv_add(l->arena, wanted, e->key);
+                    found = true;
+                }
         if (!found)
             loader_problem(l, NULL, "", true, NULL, "no such service: %s", *s);
     }
@@ -75,7 +76,8 @@ static void sort_out(struct loader *l, struct node *tree, struct node *rest,
                      bool (*keep)(const struct node_entry *service, const void *data), const void *data)
 {
     struct node *services = tree_services(tree), *kept = node_new(l->arena, NODE_MAP, services);
-    node_foreach_entry(e, services) * node_set(l->arena, keep(e, data) ? kept : rest, e->key, e->value) = *e;
+    node_foreach_entry (e, services)
+        *node_set(l->arena, keep(e, data) ? kept : rest, e->key, e->value) = *e;
     schema_put(l->arena, &object_project, tree, "services", kept);
 }
 
@@ -115,7 +117,8 @@ static void use(struct omap *used, const char *name)
 
 static void use_references(struct omap *used, const struct node *list)
 {
-    node_foreach_item(i, list) use(used, node_get_text(list->list.items[i], "source"));
+    node_foreach_item (i, list)
+        use(used, node_get_text(list->list.items[i], "source"));
 }
 
 static void keep(struct loader *l, struct node *tree, const char *section, const struct omap *used)
@@ -124,7 +127,9 @@ static void keep(struct loader *l, struct node *tree, const char *section, const
     if (!all)
         return;
     struct node *kept = node_new(l->arena, NODE_MAP, all);
-    node_foreach_entry(e, all) if (omap_has(used, e->key)) * node_set(l->arena, kept, e->key, e->value) = *e;
+    node_foreach_entry (e, all)
+        if (omap_has(used, e->key))
+            *node_set(l->arena, kept, e->key, e->value) = *e;
     schema_put(l->arena, &object_project, tree, section, kept);
 }
 
@@ -133,12 +138,13 @@ void loader_prune(struct loader *l, struct node *tree)
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *networks = omap_new(tmp), *volumes = omap_new(tmp), *configs = omap_new(tmp),
                 *secrets = omap_new(tmp);
-    node_foreach_entry(service, tree_services(tree))
-    {
+    node_foreach_entry (service, tree_services(tree)) {
         const struct node *mounts = node_get(service->value, "volumes");
-        node_foreach_entry(e, node_get(service->value, "networks")) use(networks, e->key);
-        node_foreach_item(i, mounts) if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
-            use(volumes, node_get_text(mounts->list.items[i], "source"));
+        node_foreach_entry (e, node_get(service->value, "networks"))
+            use(networks, e->key);
+        node_foreach_item (i, mounts)
+            if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
+                use(volumes, node_get_text(mounts->list.items[i], "source"));
         use_references(configs, node_get(service->value, "configs"));
         use_references(secrets, node_get(service->value, "secrets"));
         use_references(secrets, node_get(node_get(service->value, "build"), "secrets"));

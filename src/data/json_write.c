@@ -62,8 +62,7 @@ static void write_node(struct buffer *out, const struct node *node, unsigned dep
 static void write_list(struct buffer *out, const struct node *node, unsigned depth, bool compact)
 {
     buffer_add_char(out, '[');
-    node_foreach_item(i, node)
-    {
+    node_foreach_item (i, node) {
         if (i > 0)
             buffer_add_char(out, ',');
         new_line(out, depth + 1, compact);
@@ -78,8 +77,7 @@ static void write_map(struct buffer *out, const struct node *node, unsigned dept
 {
     bool first = true;
     buffer_add_char(out, '{');
-    node_foreach_entry(e, node)
-    {
+    node_foreach_entry (e, node) {
         if (!first)
             buffer_add_char(out, ',');
         first = false;

@@ -154,13 +154,13 @@ struct node *node_copy(struct arena *arena, const struct node *node)
     if (node->kind == NODE_LIST) {
         copy->list.count = 0;
         copy->list.items = NULL;
-        node_foreach_item(i, node) node_list_add(arena, copy, node_copy(arena, node->list.items[i]));
+        node_foreach_item (i, node)
+            node_list_add(arena, copy, node_copy(arena, node->list.items[i]));
     } else if (node->kind == NODE_MAP) {
         copy->map.entries = NULL;
         copy->map.count = 0;
         copy->map.slots = NULL;
-        node_foreach_entry(e, node)
-        {
+        node_foreach_entry (e, node) {
             struct node_entry *added = node_set(arena, copy, e->key, node_copy(arena, e->value));
             added->row = e->row;
             added->line = e->line;
@@ -188,12 +188,16 @@ bool node_equal(const struct node *a, const struct node *b)
     case NODE_LIST:
         if (a->list.count != b->list.count)
             return false;
-        node_foreach_item(i, a) if (!node_equal(a->list.items[i], b->list.items[i])) return false;
+        node_foreach_item (i, a)
+            if (!node_equal(a->list.items[i], b->list.items[i]))
+                return false;
         return true;
     case NODE_MAP:
         if (a->map.count != b->map.count)
             return false;
-        node_foreach_entry(e, a) if (!node_equal(e->value, node_get(b, e->key))) return false;
+        node_foreach_entry (e, a)
+            if (!node_equal(e->value, node_get(b, e->key)))
+                return false;
         return true;
     }
     return false;

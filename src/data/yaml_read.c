@@ -104,8 +104,10 @@ static int read_scalar(struct reader *r, struct node **ret)
 static size_t node_size(const struct node *node)
 {
     size_t n = 1;
-    node_foreach_item(i, node) n += node_size(node->list.items[i]);
-    node_foreach_entry(e, node) n += node_size(e->value);
+    node_foreach_item (i, node)
+        n += node_size(node->list.items[i]);
+    node_foreach_entry (e, node)
+        n += node_size(e->value);
     return n;
 }
 
@@ -145,12 +147,12 @@ static int merge_one(struct reader *r, struct node *map, const struct node *sour
 {
     if (!node_is(source, NODE_MAP))
         return fail(r, mark, "a merge key (<<) needs a mapping or a list of mappings");
-    node_foreach_entry(e, source) if (!node_get(map, e->key))
-    {
-        struct node_entry *added = node_set(r->arena, map, e->key, e->value);
-        added->line = e->line;
-        added->col = e->col;
-    }
+    node_foreach_entry (e, source)
+        if (!node_get(map, e->key)) {
+            struct node_entry *added = node_set(r->arena, map, e->key, e->value);
+            added->line = e->line;
+            added->col = e->col;
+        }
     return 0;
 }
 
@@ -158,8 +160,7 @@ static int merge_keys(struct reader *r, struct node *map, const struct node *sou
 {
     if (!node_is(source, NODE_LIST))
         return merge_one(r, map, source, mark);
-    node_foreach_item(i, source)
-    {
+    node_foreach_item (i, source) {
         int e = merge_one(r, map, source->list.items[i], mark);
         if (e < 0)
             return e;

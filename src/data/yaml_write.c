@@ -246,8 +246,7 @@ static void write_value(struct buffer *out, const struct node *node, unsigned in
 /* A list or map whose first line is already indented. */
 static void write_block(struct buffer *out, const struct node *node, unsigned indent)
 {
-    node_foreach_item(i, node)
-    {
+    node_foreach_item (i, node) {
         if (i > 0)
             buffer_add_fill(out, ' ', indent);
         buffer_add_char(out, '-');
@@ -259,8 +258,7 @@ static void write_block(struct buffer *out, const struct node *node, unsigned in
         }
     }
     bool first = true;
-    node_foreach_entry(e, node)
-    {
+    node_foreach_entry (e, node) {
         if (!first)
             buffer_add_fill(out, ' ', indent);
         first = false;

@@ -24,8 +24,7 @@ static void bind_dependencies(struct service *service, const struct node *node)
     if (!node_is(depends, NODE_MAP))
         return;
     service->depends_on = mem_array(service, struct dependency, depends->map.count);
-    node_foreach_entry(e, depends)
-    {
+    node_foreach_entry (e, depends) {
         struct dependency *d = &service->depends_on[service->depends_on_count++];
         const char *condition = node_get_text(e->value, "condition");
         d->service = mem_strdup(service, e->key);
@@ -47,8 +46,7 @@ static void *list_array(struct service *service, const struct node *list, size_t
 static void bind_ports(struct service *service, const struct node *list)
 {
     service->ports = list_array(service, list, sizeof(*service->ports), &service->port_count);
-    node_foreach_item(i, list)
-    {
+    node_foreach_item (i, list) {
         const struct node *target = node_get(list->list.items[i], "target");
         schema_bind(service, list->list.items[i], &service->ports[i]);
         service->ports[i].target = node_is(target, NODE_INT) ? (uint16_t)target->integer : 0;
@@ -67,8 +65,7 @@ static enum mount_type mount_type_of(const char *text)
 static void bind_volumes(struct service *service, const struct node *list)
 {
     service->volumes = list_array(service, list, sizeof(*service->volumes), &service->volume_count);
-    node_foreach_item(i, list)
-    {
+    node_foreach_item (i, list) {
         const struct node *node = list->list.items[i], *mode;
         struct volume_mount *m = &service->volumes[i];
         static const char *const parts[] = {"bind", "volume", "tmpfs", "image"};
@@ -87,8 +84,7 @@ static void bind_references(struct service *service, const struct node *list, st
                             size_t *count)
 {
     *array = list_array(service, list, sizeof(**array), count);
-    node_foreach_item(i, list)
-    {
+    node_foreach_item (i, list) {
         (*array)[i].mode = -1;
         schema_bind(service, list->list.items[i], &(*array)[i]);
     }
@@ -97,14 +93,14 @@ static void bind_references(struct service *service, const struct node *list, st
 static void bind_devices(struct service *service, const struct node *list)
 {
     service->devices = list_array(service, list, sizeof(*service->devices), &service->device_count);
-    node_foreach_item(i, list) schema_bind(service, list->list.items[i], &service->devices[i]);
+    node_foreach_item (i, list)
+        schema_bind(service, list->list.items[i], &service->devices[i]);
 }
 
 static void bind_hooks(struct service *service, const struct node *list, struct hook **array, size_t *count)
 {
     *array = list_array(service, list, sizeof(**array), count);
-    node_foreach_item(i, list)
-    {
+    node_foreach_item (i, list) {
         const struct node *node = list->list.items[i], *command = node_get(node, "command");
         struct hook *hook = &(*array)[i];
         if (node_is(command, NODE_LIST))
@@ -112,8 +108,9 @@ static void bind_hooks(struct service *service, const struct node *list, struct 
         hook->user = mem_strdup(service, node_get_text(node, "user"));
         hook->working_dir = mem_strdup(service, node_get_text(node, "working_dir"));
         hook->privileged = node_get_bool(node, "privileged");
-        node_foreach_entry(e, node_get(node, "environment")) if (node_text(e->value)) hook->environment =
-            strv_addf(service, hook->environment, "%s=%s", e->key, e->value->text);
+        node_foreach_entry (e, node_get(node, "environment"))
+            if (node_text(e->value))
+                hook->environment = strv_addf(service, hook->environment, "%s=%s", e->key, e->value->text);
     }
 }
 
@@ -122,8 +119,7 @@ static void bind_networks(struct service *service, const struct node *map)
     if (!node_is(map, NODE_MAP) || service->network_mode)
         return;
     service->networks = omap_new(service);
-    node_foreach_entry(e, map)
-    {
+    node_foreach_entry (e, map) {
         struct service_network *network = mem_new(service, struct service_network);
         schema_bind(network, e->value, network);
         omap_set(service->networks, e->key, network);
@@ -135,8 +131,7 @@ static void bind_hosts(struct service *service, const struct node *list)
     if (!node_is(list, NODE_LIST) || list->list.count == 0)
         return;
     service->extra_hosts = omap_new(service);
-    node_foreach_item(i, list)
-    {
+    node_foreach_item (i, list) {
         const char *text = node_text(list->list.items[i]), *equals = text ? strchr(text, '=') : NULL;
         if (!equals)
             continue;
@@ -152,8 +147,7 @@ static void bind_ulimits(struct service *service, const struct node *map)
     if (!node_is(map, NODE_MAP) || map->map.count == 0)
         return;
     service->ulimits = omap_new(service);
-    node_foreach_entry(e, map)
-    {
+    node_foreach_entry (e, map) {
         struct ulimit *limit = mem_new(service, struct ulimit);
         if (e->value->kind == NODE_INT)
             limit->soft = limit->hard = e->value->integer;
@@ -294,7 +288,8 @@ static void bind_network(struct project *project, const struct node_entry *e)
     if (node_is(pools, NODE_LIST) && pools->list.count) {
         network->pool_count = pools->list.count;
         network->pools = mem_array(network, struct ipam_pool, pools->list.count);
-        node_foreach_item(i, pools) schema_bind(network, pools->list.items[i], &network->pools[i]);
+        node_foreach_item (i, pools)
+            schema_bind(network, pools->list.items[i], &network->pools[i]);
     }
     omap_set(project->networks, e->key, network);
 }
@@ -329,13 +324,17 @@ struct project *project_bind(const void *owner, const struct node *tree, const s
     project->volumes = omap_new(project);
     project->configs = omap_new(project);
     project->secrets = omap_new(project);
-    node_foreach_entry(e, node_get(tree, "services"))
+    node_foreach_entry (e, node_get(tree, "services"))
         omap_set(project->services, e->key, service_bind(project, e->key, e->value, arena));
-    node_foreach_entry(e, disabled)
+    node_foreach_entry (e, disabled)
         omap_set(project->disabled, e->key, service_bind(project, e->key, e->value, arena));
-    node_foreach_entry(e, node_get(tree, "networks")) bind_network(project, e);
-    node_foreach_entry(e, node_get(tree, "volumes")) bind_volume(project, e);
-    node_foreach_entry(e, node_get(tree, "configs")) bind_file_object(project->configs, e, environment);
-    node_foreach_entry(e, node_get(tree, "secrets")) bind_file_object(project->secrets, e, environment);
+    node_foreach_entry (e, node_get(tree, "networks"))
+        bind_network(project, e);
+    node_foreach_entry (e, node_get(tree, "volumes"))
+        bind_volume(project, e);
+    node_foreach_entry (e, node_get(tree, "configs"))
+        bind_file_object(project->configs, e, environment);
+    node_foreach_entry (e, node_get(tree, "secrets"))
+        bind_file_object(project->secrets, e, environment);
     return project;
 }

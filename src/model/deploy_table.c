@@ -57,7 +57,7 @@ static struct node *device_request_from_all(struct schema_pass *pass, const stru
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    schema_put(pass->arena, object, map, "count", node_int(pass->arena, -1, in));
+    schema_put(pass->arena, object, map, "count", pass->lenient ? in : node_int(pass->arena, -1, in));
     return map;
 }
 

@@ -34,8 +34,10 @@ static void external_check(struct schema_pass *pass, const struct node *map)
 {
     if (!node_get_bool(map, "external"))
         return;
-    node_foreach_entry(e, map) if (e->row && !str_eq(e->key, "external") && !str_eq(e->key, "name"))
-        schema_error(pass, e->value, "remove one of them", "'external' and '%s' exclude each other", e->key);
+    node_foreach_entry (e, map)
+        if (e->row && !str_eq(e->key, "external") && !str_eq(e->key, "name"))
+            schema_error(pass, e->value, "remove one of them", "'external' and '%s' exclude each other",
+                         e->key);
 }
 
 static const struct schema_field pool_fields[] = {

@@ -177,8 +177,7 @@ static struct node *canon_provider_options(struct schema_pass *pass, const struc
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    node_foreach_entry(e, in)
-    {
+    node_foreach_entry (e, in) {
         struct node *list = node_new(pass->arena, NODE_LIST, e->value);
         struct node *values = e->value;
         uint32_t count = values->kind == NODE_LIST ? values->list.count : 1;

@@ -186,15 +186,13 @@ static struct node *canon_hosts(struct schema_pass *pass, const struct schema_fi
         return NULL;
     }
     struct node *list = node_new(pass->arena, NODE_LIST, in);
-    node_foreach_item(i, in)
-    {
+    node_foreach_item (i, in) {
         struct schema_path frame = {.up = pass->path, .index = i};
         pass->path = &frame;
         host_from_text(pass, list, in->list.items[i]);
         pass->path = frame.up;
     }
-    node_foreach_entry(e, in)
-    {
+    node_foreach_entry (e, in) {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         pass->path = &frame;
         bool many = e->value->kind == NODE_LIST;
@@ -226,8 +224,7 @@ static struct node *canon_ssh(struct schema_pass *pass, const struct schema_fiel
     if (!map)
         return NULL;
     struct node *list = node_new(pass->arena, NODE_LIST, in);
-    node_foreach_entry(e, map)
-    {
+    node_foreach_entry (e, map) {
         const char *path = node_text(e->value);
         node_list_add(
             pass->arena, list,
@@ -271,8 +268,9 @@ static struct node *canon_contexts(struct schema_pass *pass, const struct schema
                                    struct node *in)
 {
     struct node *map = type_mapping.canon(pass, field, in);
-    node_foreach_entry(e, map) if (e->value->kind == NODE_STRING) e->value =
-        node_string(pass->arena, resolve_context(pass, e->value->text), e->value);
+    node_foreach_entry (e, map)
+        if (e->value->kind == NODE_STRING)
+            e->value = node_string(pass->arena, resolve_context(pass, e->value->text), e->value);
     return map;
 }
 const struct schema_type type_context = {"a string", canon_context, NULL, .canonical_raw = true};

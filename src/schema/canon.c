@@ -62,8 +62,9 @@ static void missing_support(struct schema_pass *pass, const struct schema_field 
 
 static bool has_variables(const struct node *list)
 {
-    node_foreach_item(i, list) if (node_text(list->list.items[i]) &&
-                                   strchr(list->list.items[i]->text, '$')) return true;
+    node_foreach_item (i, list)
+        if (node_text(list->list.items[i]) && strchr(list->list.items[i]->text, '$'))
+            return true;
     return false;
 }
 
@@ -118,7 +119,8 @@ struct node *schema_canon(struct schema_pass *pass, const struct schema_object *
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
     map->tag = in->tag;
-    node_foreach_entry(e, in) canon_entry(pass, object, map, e);
+    node_foreach_entry (e, in)
+        canon_entry(pass, object, map, e);
     if (object->finish)
         object->finish(pass, map);
     schema_order(map);
@@ -133,7 +135,8 @@ static struct node *canon_object(struct schema_pass *pass, const struct schema_f
 static void add_objects(struct schema_pass *pass, struct node *list, struct node *made)
 {
     if (node_is(made, NODE_LIST)) {
-        node_foreach_item(i, made) node_list_add(pass->arena, list, made->list.items[i]);
+        node_foreach_item (i, made)
+            node_list_add(pass->arena, list, made->list.items[i]);
     } else if (made) {
         node_list_add(pass->arena, list, made);
     }
@@ -151,8 +154,7 @@ static struct node *canon_objects(struct schema_pass *pass, const struct schema_
         schema_error(pass, in, NULL, "must be %s", field->type->what);
         return NULL;
     }
-    node_foreach_item(i, in)
-    {
+    node_foreach_item (i, in) {
         struct schema_path frame = {.up = pass->path, .index = i};
         struct node *item = in->list.items[i];
         pass->path = &frame;
@@ -168,8 +170,7 @@ static struct node *map_from_names(struct schema_pass *pass, const struct schema
 {
     const struct schema_object *object = field->object;
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    node_foreach_item(i, in)
-    {
+    node_foreach_item (i, in) {
         struct schema_path frame = {.up = pass->path, .index = i};
         struct node *item = in->list.items[i];
         pass->path = &frame;
@@ -206,8 +207,7 @@ static struct node *canon_object_map(struct schema_pass *pass, const struct sche
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    node_foreach_entry(e, in)
-    {
+    node_foreach_entry (e, in) {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         struct node at = {.file = e->value->file, .line = e->line, .col = e->col};
         pass->path = &frame;

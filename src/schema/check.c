@@ -22,8 +22,7 @@ static struct node *join(struct schema_pass *pass, const struct schema_field *fi
 {
     if (field->unique == UNIQUE_ONCE)
         return base;
-    return field->unique == UNIQUE_MERGE ? schema_merge_objects(pass->arena, field->object, base, over)
-                                         : over;
+    return field->unique == UNIQUE_MERGE ? schema_merge_objects(pass, field->object, base, over) : over;
 }
 
 /* Joins elements with equal keys in place. */
@@ -77,16 +76,14 @@ static void check_range(struct schema_pass *pass, const struct schema_field *fie
 
 static void check_elements(struct schema_pass *pass, const struct schema_field *field, struct node *value)
 {
-    node_foreach_item(i, value)
-    {
+    node_foreach_item (i, value) {
         struct schema_path frame = {.up = pass->path, .index = i};
         pass->path = &frame;
         if (value->list.items[i]->kind == NODE_MAP)
             schema_check(pass, field->object, value->list.items[i]);
         pass->path = frame.up;
     }
-    node_foreach_entry(e, value)
-    {
+    node_foreach_entry (e, value) {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         pass->path = &frame;
         if (e->value->kind == NODE_MAP)
@@ -119,8 +116,7 @@ static void check_value(struct schema_pass *pass, const struct schema_field *fie
 
 void schema_check(struct schema_pass *pass, const struct schema_object *object, struct node *tree)
 {
-    node_foreach_entry(e, tree)
-    {
+    node_foreach_entry (e, tree) {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         pass->path = &frame;
         if (e->row)

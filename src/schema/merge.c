@@ -9,16 +9,17 @@
 /* A map with rows is an object, whose entries stand in the order of the table. */
 static bool is_object(const struct node *map)
 {
-    node_foreach_entry(e, map) if (e->row) return true;
+    node_foreach_entry (e, map)
+        if (e->row)
+            return true;
     return false;
 }
 
-static struct node *merge_maps(struct arena *arena, struct node *base, struct node *over)
+static struct node *merge_maps(struct schema_pass *pass, struct node *base, struct node *over)
 {
-    node_foreach_entry(e, over)
-    {
+    node_foreach_entry (e, over) {
         struct node_entry *before = node_entry(base, e->key);
-        struct node *value = schema_merge(arena, e->row, before ? before->value : NULL, e->value);
+        struct node *value = schema_merge(pass, e->row, before ? before->value : NULL, e->value);
         if (!value) {
             node_remove(base, e->key);
             continue;
@@ -27,7 +28,7 @@ static struct node *merge_maps(struct arena *arena, struct node *base, struct no
         if (before)
             before->value = value;
         else
-            entry = node_set(arena, base, e->key, value);
+            entry = node_set(pass->arena, base, e->key, value);
         entry->row = e->row ? e->row : entry->row;
         entry->line = e->line;
         entry->col = e->col;
@@ -56,8 +57,7 @@ static struct node *as_pairs(struct arena *arena, struct node *mapping)
     if (mapping->kind != NODE_MAP)
         return mapping;
     struct node *list = node_new(arena, NODE_LIST, mapping);
-    node_foreach_entry(e, mapping)
-    {
+    node_foreach_entry (e, mapping) {
         const char *value = scalar_text(arena, e->value);
         node_list_add(
             arena, list,
@@ -66,7 +66,7 @@ static struct node *as_pairs(struct arena *arena, struct node *mapping)
     return list;
 }
 
-struct node *schema_merge(struct arena *arena, const struct schema_field *field, struct node *base,
+struct node *schema_merge(struct schema_pass *pass, const struct schema_field *field, struct node *base,
                           struct node *over)
 {
     if (over->tag == NODE_RESET)
@@ -77,32 +77,34 @@ struct node *schema_merge(struct arena *arena, const struct schema_field *field,
     /* Under a key of the table null says nothing; under a key of the user's it is a value (environment). */
     if (over->kind == NODE_NULL)
         return field || base->kind == NODE_MAP ? base : over;
-    if (base->kind != over->kind && field && field->type == &type_mapping) {
-        base = as_pairs(arena, base);
-        over = as_pairs(arena, over);
+    if (pass->lenient && field && field->type == &type_mapping) {
+        base = as_pairs(pass->arena, base);
+        over = as_pairs(pass->arena, over);
     }
     if (base->kind != over->kind || (rule == MERGE_SAME_KIND && !same_kind(field, base, over)))
         return settled(over);
     if (over->kind == NODE_LIST) {
-        node_foreach_item(i, over) node_list_add(arena, base, over->list.items[i]);
+        node_foreach_item (i, over)
+            node_list_add(pass->arena, base, over->list.items[i]);
         return base;
     }
     if (over->kind != NODE_MAP)
         return over;
-    return merge_maps(arena, base, over);
+    return merge_maps(pass, base, over);
 }
 
-struct node *schema_merge_objects(struct arena *arena, const struct schema_object *object, struct node *base,
-                                  struct node *over)
+struct node *schema_merge_objects(struct schema_pass *pass, const struct schema_object *object,
+                                  struct node *base, struct node *over)
 {
     struct schema_field field = {.object = object};
-    return schema_merge(arena, &field, base, over);
+    return schema_merge(pass, &field, base, over);
 }
 
 void schema_settle(struct node *tree)
 {
     tree->tag = NODE_UNTAGGED;
-    node_foreach_item(i, tree) schema_settle(tree->list.items[i]);
+    node_foreach_item (i, tree)
+        schema_settle(tree->list.items[i]);
     if (!node_is(tree, NODE_MAP))
         return;
     uint32_t kept = 0;

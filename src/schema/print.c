@@ -101,8 +101,10 @@ static struct node *print_free(struct printer *p, struct node *node)
     if (node->kind != NODE_LIST && node->kind != NODE_MAP)
         return node;
     struct node *out = node_new(p->arena, node->kind, NULL);
-    node_foreach_item(i, node) node_list_add(p->arena, out, print_free(p, node->list.items[i]));
-    node_foreach_entry(e, node) append(p, out, e->key, print_free(p, e->value));
+    node_foreach_item (i, node)
+        node_list_add(p->arena, out, print_free(p, node->list.items[i]));
+    node_foreach_entry (e, node)
+        append(p, out, e->key, print_free(p, e->value));
     if (out->kind == NODE_MAP)
         sort_map(p, out, 0);
     return out;
@@ -154,13 +156,13 @@ static struct node *print_value(struct printer *p, const struct schema_field *fi
     struct node *out = node_new(p->arena, value->kind, NULL);
     if (value->kind != NODE_LIST && value->kind != NODE_MAP)
         return value;
-    node_foreach_item(i, value)
-    {
+    node_foreach_item (i, value) {
         struct node *item = value->list.items[i];
         node_list_add(p->arena, out, item->kind == NODE_MAP ? print_object(p, field->object, item) : item);
     }
-    node_foreach_entry(e, value) append(
-        p, out, e->key, e->value->kind == NODE_MAP ? print_object(p, field->object, e->value) : e->value);
+    node_foreach_entry (e, value)
+        append(p, out, e->key,
+               e->value->kind == NODE_MAP ? print_object(p, field->object, e->value) : e->value);
     if (out->kind == NODE_MAP)
         sort_map(p, out, 0);
     return out;

@@ -140,10 +140,10 @@ const struct schema_field *schema_find(const struct schema_object *object, const
 
 struct node *schema_canon(struct schema_pass *pass, const struct schema_object *object, struct node *in);
 struct node *schema_canon_field(struct schema_pass *pass, const struct schema_field *field, struct node *in);
-struct node *schema_merge(struct arena *arena, const struct schema_field *field, struct node *base,
+struct node *schema_merge(struct schema_pass *pass, const struct schema_field *field, struct node *base,
                           struct node *over);
-struct node *schema_merge_objects(struct arena *arena, const struct schema_object *object, struct node *base,
-                                  struct node *over);
+struct node *schema_merge_objects(struct schema_pass *pass, const struct schema_object *object,
+                                  struct node *base, struct node *over);
 /* Removes what !reset marks and forgets the marks; for trees that nothing was merged under. */
 void schema_settle(struct node *tree);
 void schema_check(struct schema_pass *pass, const struct schema_object *object, struct node *tree);

@@ -280,8 +280,8 @@ static void bind_strings(const void *owner, const struct node *node, void *membe
     if (node->kind != NODE_LIST)
         return;
     char **v = mem_array(owner, char *, node->list.count + 1);
-    node_foreach_item(i, node) v[i] =
-        mem_strdup(v, node->list.items[i]->kind == NODE_STRING ? node->list.items[i]->text : "");
+    node_foreach_item (i, node)
+        v[i] = mem_strdup(v, node->list.items[i]->kind == NODE_STRING ? node->list.items[i]->text : "");
     *(char ***)member = v;
 }
 
@@ -319,8 +319,7 @@ static struct node *mapping_from_list(struct schema_pass *pass, const struct sch
                                       struct node *in)
 {
     struct node *map = node_new(pass->arena, NODE_MAP, in);
-    node_foreach_item(i, in)
-    {
+    node_foreach_item (i, in) {
         struct node *item = in->list.items[i];
         if (item->kind != NODE_STRING) {
             struct schema_path frame = {.up = pass->path, .index = i};
@@ -344,8 +343,7 @@ static struct node *canon_map(struct schema_pass *pass, const struct schema_fiel
 {
     if (in->kind != NODE_MAP)
         return wrong_type(pass, field, in);
-    node_foreach_entry(e, in)
-    {
+    node_foreach_entry (e, in) {
         struct schema_path frame = {.up = pass->path, .key = e->key};
         struct node at = {.file = e->value->file, .line = e->line, .col = e->col};
         pass->path = &frame;
@@ -361,13 +359,13 @@ static struct node *canon_map(struct schema_pass *pass, const struct schema_fiel
 
 static struct node *canon_options(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    node_foreach_entry(e, in) if (e->value->kind == NODE_BOOL)
-    {
-        struct schema_path frame = {.up = pass->path, .key = e->key};
-        pass->path = &frame;
-        schema_error(pass, e->value, "put it in quotes", "must be a string or a number");
-        pass->path = frame.up;
-    }
+    node_foreach_entry (e, in)
+        if (e->value->kind == NODE_BOOL) {
+            struct schema_path frame = {.up = pass->path, .key = e->key};
+            pass->path = &frame;
+            schema_error(pass, e->value, "put it in quotes", "must be a string or a number");
+            pass->path = frame.up;
+        }
     return canon_map(pass, field, in);
 }
 
@@ -379,7 +377,8 @@ static struct node *canon_mapping(struct schema_pass *pass, const struct schema_
 static void bind_mapping(const void *owner, const struct node *node, void *member)
 {
     struct omap *map = omap_new(owner);
-    node_foreach_entry(e, node) omap_set_str(map, e->key, node_text(e->value));
+    node_foreach_entry (e, node)
+        omap_set_str(map, e->key, node_text(e->value));
     *(struct omap **)member = map;
 }
 

@@ -24,13 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct schema_report report = {.problem = ignore};
     struct schema_pass pass = {.arena = arena, .report = &report, .base_dir = "/base", .home = "/home"};
     struct node *tree = NULL;
-    node_foreach_item(i, documents)
-    {
+    node_foreach_item (i, documents) {
         struct node *document = documents->list.items[i];
         struct node *canonical =
             document->kind == NODE_MAP ? schema_canon(&pass, &object_project, document) : NULL;
         if (canonical)
-            tree = tree ? schema_merge_objects(arena, &object_project, tree, canonical) : canonical;
+            tree = tree ? schema_merge_objects(&pass, &object_project, tree, canonical) : canonical;
     }
     if (!tree)
         return 0;
