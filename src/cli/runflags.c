@@ -6,11 +6,26 @@
 #include <jansson.h>
 #include <sys/mman.h>
 
+/* A string whose dollars are not for interpolation: the shell has done its part already. */
+static json_t *literal(const char *word)
+{
+    char *text = mem_strdup(NULL, "");
+    for (const char *p = word; *p; p++)
+        text = mem_append_printf(text, *p == '$' ? "$%c" : "%c", *p);
+    json_t *value = json_string(text);
+    talloc_free(text);
+    return value;
+}
+
+/* NULL when a word is not valid UTF-8. */
 static json_t *list_of(char *const *words)
 {
     json_t *list = json_array();
     for (; words && *words; words++)
-        json_array_append_new(list, json_string(*words));
+        if (json_array_append_new(list, literal(*words)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
     return list;
 }
 
@@ -19,9 +34,10 @@ static int write_file(const struct run_overrides *overrides, int *ret_fd, struct
 {
     json_t *service = json_pack("{s:s, s:o, s:o}", "image", "none", "volumes", list_of(overrides->volumes),
                                 "ports", list_of(overrides->ports));
-    if (overrides->entrypoint)
-        json_object_set_new(service, "entrypoint", json_string(overrides->entrypoint));
-    json_t *file = json_pack("{s:s, s:{s:o}}", "name", "flags", "services", "run", service);
+    bool valid = service && (!overrides->entrypoint ||
+                             json_object_set_new(service, "entrypoint", literal(overrides->entrypoint)) == 0);
+    json_t *file = valid ? json_pack("{s:s, s:{s:O}}", "name", "flags", "services", "run", service) : NULL;
+    json_decref(service);
     cleanup_malloc char *text = file ? json_dumps(file, JSON_COMPACT) : NULL;
     json_decref(file);
     if (!text)
@@ -63,7 +79,6 @@ static int load_service(struct session *session, const struct run_overrides *ove
                                          .project_directory = app->config.cwd,
                                          .environment = app->config.environment,
                                          .cwd = app->config.cwd,
-                                         .no_interpolate = true,
                                          .no_consistency = true};
     struct project *project;
     struct diagnostics diagnostics = {0};
