@@ -124,7 +124,8 @@ int main(int argc, char **argv)
     m->report_fd = (int)report;
     fcntl(m->lock_fd, F_SETFD, FD_CLOEXEC);
     fcntl(m->report_fd, F_SETFD, FD_CLOEXEC);
-    setsid();
+    if (setsid() < 0 || chdir("/") < 0)
+        record_report(m, errno, "the monitor cannot leave its caller's session and directory");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     protect();
     int r = set_up(m, argv[2], &err);
