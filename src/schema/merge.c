@@ -51,19 +51,31 @@ static struct node *settled(struct node *over)
     return over;
 }
 
-/* A mapping as a list of K=V, as it may be when variables were not replaced. */
-static struct node *as_pairs(struct arena *arena, struct node *mapping)
+/* A mapping as a list of K=V, a string as a list of one: what different forms have in common. */
+static struct node *as_list(struct arena *arena, struct node *node)
 {
-    if (mapping->kind != NODE_MAP)
-        return mapping;
-    struct node *list = node_new(arena, NODE_LIST, mapping);
-    node_foreach_entry (e, mapping) {
+    if (node->kind == NODE_LIST)
+        return node;
+    struct node *list = node_new(arena, NODE_LIST, node);
+    if (node->kind != NODE_MAP)
+        node_list_add(arena, list, node);
+    node_foreach_entry (e, node) {
         const char *value = scalar_text(arena, e->value);
         node_list_add(
             arena, list,
             node_string(arena, value ? arena_printf(arena, "%s=%s", e->key, value) : e->key, e->value));
     }
     return list;
+}
+
+/* Values that were left as written (without interpolation) may have different forms. */
+static bool has_forms(const struct schema_pass *pass, const struct schema_field *field,
+                      const struct node *base, const struct node *over)
+{
+    if (!pass->lenient || !field || field->object)
+        return false;
+    return field->type == &type_mapping || field->type == &type_string_list ||
+           (base->kind != over->kind && (base->kind == NODE_LIST || over->kind == NODE_LIST));
 }
 
 struct node *schema_merge(struct schema_pass *pass, const struct schema_field *field, struct node *base,
@@ -77,9 +89,9 @@ struct node *schema_merge(struct schema_pass *pass, const struct schema_field *f
     /* Under a key of the table null says nothing; under a key of the user's it is a value (environment). */
     if (over->kind == NODE_NULL)
         return field || base->kind == NODE_MAP ? base : over;
-    if (pass->lenient && field && field->type == &type_mapping) {
-        base = as_pairs(pass->arena, base);
-        over = as_pairs(pass->arena, over);
+    if (has_forms(pass, field, base, over)) {
+        base = as_list(pass->arena, base);
+        over = as_list(pass->arena, over);
     }
     if (base->kind != over->kind || (rule == MERGE_SAME_KIND && !same_kind(field, base, over)))
         return settled(over);
