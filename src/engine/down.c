@@ -107,8 +107,7 @@ static void need_all(struct operation *op, struct operation *const *first, size_
 
 static bool is_external(const struct plan *plan, const char *name)
 {
-    omap_foreach(e, plan->project ? plan->project->networks : NULL)
-    {
+    omap_foreach (e, plan->project ? plan->project->networks : NULL) {
         const struct network *n = e->value;
         if (n->external && strcmp(n->name, name) == 0)
             return true;
@@ -120,8 +119,7 @@ static int plan_images(struct plan *plan, const struct down_options *options,
                        struct operation *const *removals, size_t count, struct error *err)
 {
     struct omap *seen = omap_new(plan);
-    omap_foreach(e, plan->project ? plan->project->services : NULL)
-    {
+    omap_foreach (e, plan->project ? plan->project->services : NULL) {
         const struct service *service = e->value;
         struct image *image;
         /* "local" means images without a name of their own: those that `build` makes. */

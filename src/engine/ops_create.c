@@ -28,8 +28,7 @@ static char *address6_for(const void *owner, const char *subnet6, const char *ad
 static const struct service_network *use_of(const struct plan *plan, const struct service *service,
                                             const char *name)
 {
-    omap_foreach(e, service->networks)
-    {
+    omap_foreach (e, service->networks) {
         const struct network *network = omap_get(plan->project->networks, e->key);
         if (network && strcmp(network->name, name) == 0)
             return e->value;

@@ -26,10 +26,12 @@ static int bring_up_dependencies(struct engine *engine, const struct project *pr
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct project rest = *project;
     rest.services = omap_new(tmp);
-    omap_foreach(e, project->services) if (strcmp(e->key, service->name) != 0)
-        omap_set(rest.services, e->key, e->value);
+    omap_foreach (e, project->services)
+        if (strcmp(e->key, service->name) != 0)
+            omap_set(rest.services, e->key, e->value);
     struct omap *disabled = omap_new(tmp);
-    omap_foreach(e, project->disabled) omap_set(disabled, e->key, e->value);
+    omap_foreach (e, project->disabled)
+        omap_set(disabled, e->key, e->value);
     omap_set(disabled, service->name, NULL);
     rest.disabled = disabled;
     struct up_options up = {.remove_orphans = options->remove_orphans, .timeout = -1, .pull = options->pull};
@@ -46,8 +48,7 @@ static struct operation *plan_container(struct plan *plan, const struct service 
     create->container = c;
     create->oneoff = options;
     create->quiet = true;
-    omap_foreach(e, service->networks)
-    {
+    omap_foreach (e, service->networks) {
         const struct network *network = omap_get(plan->project->networks, e->key);
         struct operation *op =
             plan_add(plan, OP_NETWORK_CREATE, mem_printf(plan, "Network %s", network->name), "needed");

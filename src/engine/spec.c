@@ -40,7 +40,8 @@ static char **make_env(const void *owner, const struct spec_request *request,
         const char *value = strchr(*e, '=');
         env = strv_env_set(owner, env, key, value ? value + 1 : "");
     }
-    omap_foreach(e, request->service->environment) env = strv_env_set(owner, env, e->key, e->value);
+    omap_foreach (e, request->service->environment)
+        env = strv_env_set(owner, env, e->key, e->value);
     for (char **e = request->oneoff ? request->oneoff->env : NULL; e && *e; e++) {
         char *key = mem_strndup(owner, *e, strcspn(*e, "="));
         const char *value = strchr(*e, '=');
@@ -61,8 +62,7 @@ static char *make_hosts(struct container_spec *spec, const struct spec_request *
                                   "ff00::\tip6-mcastprefix\n"
                                   "ff02::1\tip6-allnodes\n"
                                   "ff02::2\tip6-allrouters\n");
-    omap_foreach(e, request->service->extra_hosts)
-    {
+    omap_foreach (e, request->service->extra_hosts) {
         for (char **address = e->value; address && *address; address++) {
             const char *a = strcmp(*address, "host-gateway") == 0 ? gateway : *address;
             if (a)
@@ -332,6 +332,33 @@ static void make_process(struct container_spec *spec, const struct spec_request 
     }
 }
 
+/* Who joins another's network namespace has its name and its files too, as with docker. */
+static int make_names(struct container_spec *spec, struct engine *engine, const struct spec_request *request,
+                      const struct container_record *record, struct error *err)
+{
+    struct container_spec *other;
+    struct network_record *network = NULL;
+    if (record->netns_owner) {
+        int r = container_load(spec, &engine->dirs, record->netns_owner, &other, err);
+        if (r != 0)
+            return r < 0 ? r : error_set(err, ENOENT, "the container whose network is joined is gone");
+        spec->hostname = other->hostname;
+        spec->domainname = other->domainname;
+        spec->hosts = other->hosts;
+        spec->resolv_conf = other->resolv_conf;
+        return 0;
+    }
+    if (!record->netns)
+        return 0;
+    int r = record->endpoint_count
+                ? state_network_get(spec, engine->state, record->endpoints[0].network, &network, err)
+                : 0;
+    if (r < 0)
+        return r;
+    spec->hosts = make_hosts(spec, request, record, network ? network->gateway : NULL);
+    return make_resolv_conf(spec, request, err);
+}
+
 int spec_make(const void *owner, struct engine *engine, const struct spec_request *request,
               const struct container_record *record, struct container_spec **ret, struct error *err)
 {
@@ -364,22 +391,12 @@ int spec_make(const void *owner, struct engine *engine, const struct spec_reques
                   service->image);
         return error_hint(err, "give the service a `command:`");
     }
-    spec->env = make_env(spec, request, spec);
     make_security(spec, request);
     make_resources(spec, service);
     make_mounts(spec, engine, request, record);
     spec->healthcheck = make_healthcheck(spec, request);
-    const char *gateway = NULL;
-    struct network_record *network = NULL;
-    int r = record->endpoint_count
-                ? state_network_get(spec, engine->state, record->endpoints[0].network, &network, err)
-                : 0;
-    if (r == 0 && network)
-        gateway = network->gateway;
-    if (r >= 0 && record->netns) {
-        spec->hosts = make_hosts(spec, request, record, gateway);
-        r = make_resolv_conf(spec, request, err);
-    }
+    int r = make_names(spec, engine, request, record, err);
+    spec->env = make_env(spec, request, spec);
     if (r >= 0)
         r = make_files(spec, request, err);
     if (r >= 0)

@@ -31,8 +31,10 @@ static void make_labels(struct container_record *record, const struct spec_reque
     const struct service *service = request->service;
     TALLOC_CTX *tmp = talloc_new(record);
     record->labels = omap_new(record);
-    omap_foreach(e, request->image->labels) omap_set_str(record->labels, e->key, e->value);
-    omap_foreach(e, service->labels) omap_set_str(record->labels, e->key, e->value);
+    omap_foreach (e, request->image->labels)
+        omap_set_str(record->labels, e->key, e->value);
+    omap_foreach (e, service->labels)
+        omap_set_str(record->labels, e->key, e->value);
     for (char **l = request->oneoff ? request->oneoff->labels : NULL; l && *l; l++) {
         char **parts = strv_split(tmp, *l, '=');
         const char *value = strchr(*l, '=');

@@ -59,8 +59,7 @@ static int bring_images(struct engine *engine, const struct project *project,
 {
     struct plan *plan = plan_new(ids, engine, project->name, project, NULL);
     struct omap *pulled = omap_new(ids);
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         bool wanted;
         if (options->no_deps && options->services && !strv_contains(options->services, e->key))
             continue;
@@ -73,8 +72,7 @@ static int bring_images(struct engine *engine, const struct project *project,
     int r = plan_run(plan, err);
     if (r < 0 || !plan->count || engine->dry_run)
         return r;
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         const struct service *service = e->value;
         struct image *image;
         r = image_find(ids, engine->images, service->image, service->platform, &image, err);
@@ -92,8 +90,7 @@ static bool is_selected(const struct project *project, const char *name, const s
         return true;
     if (!options->include_deps)
         return false;
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         const struct service *s = e->value;
         if (strcmp(e->key, name) == 0 ||
             !is_selected(project, e->key, &(struct pull_options){.services = options->services}))
@@ -111,8 +108,7 @@ int engine_pull(struct engine *engine, const struct project *project, const stru
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct plan *plan = plan_new(tmp, engine, project->name, project, NULL);
     struct omap *pulled = omap_new(tmp), *ids = omap_new(tmp);
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         const struct service *service = e->value;
         bool wanted = true;
         if (!service->image || !is_selected(project, e->key, options))
@@ -236,8 +232,7 @@ static int put_project(struct engine *engine, const struct project *project, str
 static int check_externals(struct engine *engine, const struct project *project, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    omap_foreach(e, project->networks)
-    {
+    omap_foreach (e, project->networks) {
         const struct network *n = e->value;
         struct network_record *record;
         int r = n->external ? state_network_get(tmp, engine->state, n->name, &record, err) : 0;
@@ -249,8 +244,7 @@ static int check_externals(struct engine *engine, const struct project *project,
             return error_set(err, ENOTSUP, "network %s: driver '%s' is not available yet (bridge is)",
                              n->name, n->driver);
     }
-    omap_foreach(e, project->volumes)
-    {
+    omap_foreach (e, project->volumes) {
         const struct volume *v = e->value;
         struct volume_record *record;
         int r = v->external ? state_volume_get(tmp, engine->state, v->name, &record, err) : 0;
@@ -266,8 +260,7 @@ static int check_externals(struct engine *engine, const struct project *project,
 static int check_runtimes(const struct project *project, struct error *err)
 {
     char path[PATH_MAX];
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         const struct service *service = e->value;
         const char *runtime = service->runtime ? service->runtime : "crun";
         if (spawn_find(runtime, path, sizeof(path)))

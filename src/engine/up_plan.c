@@ -91,7 +91,13 @@ static struct operation *need_volume(struct up *up, const char *key)
 
 static void need_resources(struct up *up, const struct service *service, struct operation *create)
 {
-    omap_foreach(e, service->networks) plan_need(create, need_network(up, e->key));
+    /* Who joins a namespace (`service:x`) is made after the one that has it. */
+    const char *joined = str_after(service->network_mode, "service:");
+    const struct service_plan *other = joined ? omap_get(up->services, joined) : NULL;
+    for (size_t i = 0; other && i < other->remake_count; i++)
+        plan_need(create, other->remakes[i]);
+    omap_foreach (e, service->networks)
+        plan_need(create, need_network(up, e->key));
     for (size_t i = 0; i < service->volume_count; i++)
         if (service->volumes[i].type == MOUNT_VOLUME && service->volumes[i].source)
             plan_need(create, need_volume(up, service->volumes[i].source));
@@ -256,7 +262,8 @@ static void plan_replica(struct up *up, const struct service *service, struct ac
     } else if (!actual_is_up(c)) {
         ready = plan_start(up, service, c, c->record->number, name, NULL);
         if (ready)
-            omap_foreach(e, service->networks) plan_need(ready, need_network(up, e->key));
+            omap_foreach (e, service->networks)
+                plan_need(ready, need_network(up, e->key));
     } else if ((stop = plan_restart(up, service, c))) {
         ready = plan_start(up, service, c, c->record->number, name, stop);
     } else {
@@ -377,8 +384,7 @@ static int plan_service(struct up *up, const struct service *service, struct err
 
 static bool is_completed_dependency(const struct project *project, const char *name)
 {
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         const struct service *s = e->value;
         for (size_t i = 0; i < s->depends_on_count; i++)
             if (s->depends_on[i].condition == DEPEND_COMPLETED && strcmp(s->depends_on[i].service, name) == 0)
@@ -391,8 +397,7 @@ static bool is_completed_dependency(const struct project *project, const char *n
  * that. */
 static void plan_final_waits(struct up *up)
 {
-    omap_foreach(e, up->services)
-    {
+    omap_foreach (e, up->services) {
         struct service_plan *plan = e->value;
         bool completes = is_completed_dependency(up->plan->project, e->key);
         for (size_t i = 0; i < plan->count; i++) {
@@ -440,8 +445,7 @@ int up_plan_make(const void *owner, struct engine *engine, const struct project 
     plan->attach = options->attach;
     plan->attach_data = options->data;
     plan_orphans(&up);
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         if (options->no_deps && options->services && !strv_contains(options->services, e->key))
             continue;
         int r = plan_service(&up, e->value, err);

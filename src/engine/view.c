@@ -48,7 +48,8 @@ struct container_view *view_make(const void *owner, const struct engine *engine,
     view->command = mem_strdup(view, record->command);
     view->config_hash = mem_strdup(view, record->config_hash);
     view->labels = omap_new(view);
-    omap_foreach(e, record->labels) omap_set_str(view->labels, e->key, e->value);
+    omap_foreach (e, record->labels)
+        omap_set_str(view->labels, e->key, e->value);
     view->status = *status;
     if (!view->status.created)
         view->status.created = record->created;
