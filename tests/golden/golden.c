@@ -5,11 +5,10 @@
  *   args                    options, one word a line: -f FILE, -p NAME, --profile NAME, --env-file FILE,
  *                           --project-directory DIR, --no-interpolate ..., names of services
  *   env                     the environment, K=V lines; HOME=/home/user is always there
- *   expected.json           what `config --format json` prints, @DIR@ for the directory
- *   expected.yaml           the same for YAML
- *   expected-error.txt      the errors, with hints, in place of output
- *   expected-warnings.txt   the warnings; unchecked when there is no such file
- *   not-again               why the output cannot be loaded again
+ *   expected.json           what `config --format json` prints, @DIR@ for the directory, @CASES@ for its
+ * parent expected.yaml           the same for YAML expected-error.txt      the errors, with hints, in place
+ * of output expected-warnings.txt   the warnings; unchecked when there is no such file not-again why the
+ * output cannot be loaded again
  *
  * What is printed is loaded again and must print the same.
  *
@@ -92,6 +91,12 @@ static void take_argument(const void *owner, struct load_options *o, char ***arg
         o->services = strv_add(owner, o->services, arg);
 }
 
+/* The places of a checkout become names. */
+static char *replace_dirs(const void *owner, const char *text, const char *dir)
+{
+    return replace(owner, replace(owner, text, dir, "@DIR@"), path_parent(owner, dir), "@CASES@");
+}
+
 static void describe(const void *owner, const char *dir, const struct diagnostics *d, const struct error *err,
                      bool failed, struct outcome *out)
 {
@@ -102,8 +107,8 @@ static void describe(const void *owner, const char *dir, const struct diagnostic
         buffer_printf(&errors, "%s\n%s%s", err->text, err->hint, err->hint[0] ? "\n" : "");
     for (size_t i = 0; i < d->count; i++)
         buffer_printf(d->items[i].is_error ? &errors : &warnings, "%s\n", d->items[i].text);
-    out->errors = failed ? replace(owner, errors.data, dir, "@DIR@") : NULL;
-    out->warnings = replace(owner, warnings.data, dir, "@DIR@");
+    out->errors = failed ? replace_dirs(owner, errors.data, dir) : NULL;
+    out->warnings = replace_dirs(owner, warnings.data, dir);
 }
 
 static struct outcome load(const void *owner, const char *dir, struct load_options *options)
@@ -173,9 +178,9 @@ static int check_case(const char *dir)
         return 1;
     }
     if (json && out.json)
-        bad += differs(name, "JSON", json, replace(tmp, out.json, dir, "@DIR@"));
+        bad += differs(name, "JSON", json, replace_dirs(tmp, out.json, dir));
     if (yaml && out.yaml)
-        bad += differs(name, "YAML", yaml, replace(tmp, out.yaml, dir, "@DIR@"));
+        bad += differs(name, "YAML", yaml, replace_dirs(tmp, out.yaml, dir));
     if (warnings)
         bad += differs(name, "warnings", warnings, out.warnings);
     if (!bad && out.yaml && again)

@@ -26,13 +26,13 @@ for dir; do
     dir=$(realpath "$dir")
     rm -f "$dir"/expected.json "$dir"/expected.yaml "$dir"/expected-error.txt
     if expect "$dir" json > "$dir/expected.json" && expect "$dir" yaml > "$dir/expected.yaml"; then
-        sed -i "s|$dir|@DIR@|g" "$dir/expected.json" "$dir/expected.yaml"
+        sed -i "s|$dir|@DIR@|g; s|${dir%/*}|@CASES@|g" "$dir/expected.json" "$dir/expected.yaml"
     else
         rm -f "$dir"/expected.json "$dir"/expected.yaml
         if "$GOLDEN" --print json "$dir" > "$dir/expected-error.txt" 2> /dev/null; then
             mv "$dir/expected-error.txt" "$dir/expected.json"
             "$GOLDEN" --print yaml "$dir" 2> /dev/null > "$dir/expected.yaml"
-            sed -i "s|$dir|@DIR@|g" "$dir/expected.json" "$dir/expected.yaml"
+            sed -i "s|$dir|@DIR@|g; s|${dir%/*}|@CASES@|g" "$dir/expected.json" "$dir/expected.yaml"
         fi
     fi
 done
