@@ -131,7 +131,9 @@ YML
 @test "cp copies in both directions" {
     compote up -d
     echo there >file
-    compote cp file side:/tmp/file
+    run compote cp file side:/tmp/file
+    [[ $output != *"not available"* ]] || skip "compote cp: $output"
+    succeeded
     run -0 compote exec -T side cat /tmp/file
     [ "$output" = there ]
     compote exec -T side sh -c 'echo back > /tmp/back'
