@@ -185,16 +185,25 @@ static void stop_forwarding(struct attachment *a)
 
 static int forward(struct attachment *a, struct error *err)
 {
+    int r = start_forwarding(a, err);
+    send_size(a);
+    while (r == 0 && !a->ended)
+        r = loop_once(&a->engine->loop, -1, err);
+    stop_forwarding(a);
+    return r;
+}
+
+/* What was said before, then what is said from now on. */
+static int show(struct attachment *a, bool live, uint64_t end, struct error *err)
+{
     struct termios saved;
     bool raw = a->options->tty && a->options->std[0] >= 0 && isatty(a->options->std[0]);
     int r = raw ? term_raw(a->options->std[0], &saved, err) : 0;
     if (r < 0)
         return r;
-    r = start_forwarding(a, err);
-    send_size(a);
-    while (r == 0 && !a->ended)
-        r = loop_once(&a->engine->loop, -1, err);
-    stop_forwarding(a);
+    r = !live || end ? replay(a, end, err) : 0;
+    if (r == 0 && live)
+        r = forward(a, err);
     if (raw)
         term_restore(a->options->std[0], &saved);
     return r;
@@ -234,9 +243,7 @@ int attach_run(struct engine *engine, const struct container_record *record,
     int r = container_attach(&engine->dirs, record->id, &socket, &gone);
     a.socket = socket;
     bool live = r == 0 && ask(&a, &end, &gone) == 0;
-    r = !live || end ? replay(&a, end, err) : 0;
-    if (r == 0 && live)
-        r = forward(&a, err);
+    r = show(&a, live, end, err);
     if (r < 0)
         return r;
     struct container_status status;

@@ -101,7 +101,7 @@ int op_container_start(struct operation *op, struct error *err)
 struct wait {
     struct operation *op;
     struct container_watch *watch;
-    struct loop_source timer;
+    struct loop_source timer, settle;
     struct loop *loop;
     bool finished;
 };
@@ -110,6 +110,7 @@ static void wait_release(struct wait *wait)
 {
     wait->finished = true;
     loop_remove(wait->loop, &wait->timer);
+    loop_remove(wait->loop, &wait->settle);
     wait->op->work = NULL;
 }
 
@@ -161,6 +162,30 @@ static int judge(const struct operation *op, const struct container_status *s, c
     return s->state == STATE_RUNNING && s->health == HEALTH_HEALTHY;
 }
 
+/*
+ * Without a health check, "ready" is to have run for a moment, so that a command that fails at once is seen
+ * (docker compose looks every half second). Returns what is left of that moment.
+ */
+static int64_t settling_ns(const struct operation *op, const struct container_status *s)
+{
+    enum { SETTLE_NS = 500 * 1000 * 1000 };
+    if (op->wait_for != WAIT_READY || s->health != HEALTH_NONE)
+        return 0;
+    int64_t age = engine_clock_ns() - s->started;
+    return age >= 0 && age < SETTLE_NS ? SETTLE_NS - age : 0;
+}
+
+static void wait_changed(void *data, const struct container_status *status);
+
+static int settled(struct loop *loop UNUSED, struct loop_source *source UNUSED, uint32_t events UNUSED,
+                   void *data, struct error *ignored UNUSED)
+{
+    struct wait *wait = data;
+    struct container_status status = wait->op->container->status;
+    wait_changed(wait, &status);
+    return 0;
+}
+
 static void wait_changed(void *data, const struct container_status *status)
 {
     struct wait *wait = data;
@@ -171,6 +196,9 @@ static void wait_changed(void *data, const struct container_status *status)
     const char *word = "Healthy";
     op->container->status = *status;
     int r = judge(op, status, &word, &err);
+    int64_t rest = r > 0 ? settling_ns(op, status) : 0;
+    if (rest)
+        r = loop_timer(wait->loop, &wait->settle, rest, settled, wait, &err);
     if (r < 0 && op->timeout < 0)
         error_wrap(&err, "dependency failed to start");
     if (r > 0)
@@ -195,7 +223,7 @@ int op_container_wait(struct operation *op, struct error *err)
     struct wait *wait = mem_new(op, struct wait);
     wait->op = op;
     wait->loop = &engine->loop;
-    wait->timer = (struct loop_source)LOOP_SOURCE_INIT;
+    wait->timer = wait->settle = (struct loop_source)LOOP_SOURCE_INIT;
     op->work = wait;
     int r = 0;
     if (op->timeout > 0)
@@ -241,7 +269,7 @@ static int await_end(struct operation *op, struct error *err)
     struct wait *wait = mem_new(op, struct wait);
     wait->op = op;
     wait->loop = &engine->loop;
-    wait->timer = (struct loop_source)LOOP_SOURCE_INIT;
+    wait->timer = wait->settle = (struct loop_source)LOOP_SOURCE_INIT;
     op->work = wait;
     int r = container_watch(wait, &engine->dirs, op->container->record->id, &engine->loop, stop_changed, wait,
                             &wait->watch, err);

@@ -6,6 +6,7 @@
  * The first failure stops the beginning of anything new; what is under way is waited for, so that nothing is
  * left in an unknown state. Cancelling (Ctrl-C) is the same with ECANCELED as the error.
  */
+#include "base/log.h"
 #include "engine/plan.h"
 
 struct execution {
@@ -91,6 +92,7 @@ static void conclude(struct operation *op, int result, const struct error *err)
     const struct op_row *row = &op_rows[op->kind];
     op->execution->running--;
     op->execution->finished++;
+    log_debug("%s: %s %s", op->id, row->doing, result < 0 ? err->text : "is done");
     if (result < 0) {
         fail(op, err);
         return;
@@ -106,6 +108,7 @@ static void begin(struct operation *op)
     struct plan *plan = op->plan;
     op->state = OP_RUNNING;
     op->execution->running++;
+    log_debug("%s: %s (%s)", op->id, row->doing, op->reason);
     if (row->doing)
         operation_report(op, PROGRESS_WORKING, op->doing ? op->doing : row->doing,
                          plan->engine->dry_run ? op->reason : NULL);

@@ -252,7 +252,8 @@ static void process_ended(struct monitor *m, int exit_code)
     if (!restart)
         clients_finish(m);
     stdio_close(m);
-    runtime_call(m, "delete", "--force", NULL, NULL);
+    if (!forget_container(m))
+        runtime_call(m, "delete", "--force", NULL, NULL);
     m->adopted = false;
     if (!restart) {
         finish(m);

@@ -133,6 +133,9 @@ int container_signal(struct monitor *m, int number, struct error *err);
 int container_stop_request(struct monitor *m, int64_t grace, struct error *err);
 int container_freeze(struct monitor *m, bool freeze, struct error *err);
 
+/* forget.c: false when the runtime has to clear away. */
+bool forget_container(const struct monitor *m);
+
 /* stdio.c */
 int stdio_open(struct monitor *m, int ret_std[3], int *ret_console, struct error *err);
 int stdio_reopen(struct monitor *m, struct error *err); /* of an adopted container */
