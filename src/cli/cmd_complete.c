@@ -35,8 +35,7 @@ static void print_services(struct app *app, const char *typed)
     session_load_options(app, &options);
     if (project_load(app->ctx, &options, &project, &diagnostics, &err) != 0)
         return;
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         const struct service *service = e->value;
         if (str_starts(e->key, typed))
             printf("%s\t%s\n", e->key, service->image ? service->image : "");

@@ -26,8 +26,7 @@ static int check_containers(struct session *session, struct error *err)
     size_t count;
     const struct container_filter filter = {.project = session->name};
     int r = engine_containers(session, session->engine, &filter, &views, &count, err);
-    omap_foreach(e, r == 0 && session->project ? session->project->services : NULL)
-    {
+    omap_foreach (e, r == 0 && session->project ? session->project->services : NULL) {
         const struct service *service = e->value;
         bool found = service->scale == 0 || (session->services && !strv_contains(session->services, e->key));
         for (size_t i = 0; i < count && !found; i++)

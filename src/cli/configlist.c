@@ -20,7 +20,8 @@ void configlist_services(const void *owner, const struct project *project)
 {
     struct omap *done = omap_new(owner);
     char **names = NULL;
-    omap_foreach(e, project->services) names = strv_add(owner, names, e->key);
+    omap_foreach (e, project->services)
+        names = strv_add(owner, names, e->key);
     strv_sort(names);
     for (char **name = names; name && *name; name++)
         visit(owner, project, *name, done);
@@ -29,7 +30,8 @@ void configlist_services(const void *owner, const struct project *project)
 static void print_keys(const void *owner, const struct omap *map)
 {
     char **names = NULL;
-    omap_foreach(e, map) names = strv_add(owner, names, e->key);
+    omap_foreach (e, map)
+        names = strv_add(owner, names, e->key);
     strv_sort(names);
     for (char **name = names; name && *name; name++)
         puts(*name);
@@ -50,8 +52,7 @@ void configlist_profiles(const void *owner, const struct project *project)
     struct omap *seen = omap_new(owner);
     const struct omap *const maps[] = {project->services, project->disabled};
     for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
-        omap_foreach(e, maps[i])
-        {
+        omap_foreach (e, maps[i]) {
             const struct service *service = e->value;
             for (char **p = service->profiles; p && *p; p++)
                 omap_set(seen, *p, *p);
@@ -61,8 +62,7 @@ void configlist_profiles(const void *owner, const struct project *project)
 
 void configlist_images(const void *owner, const struct project *project)
 {
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         const struct service *service = e->value;
         if (service->image)
             puts(service->image);
@@ -74,8 +74,8 @@ void configlist_images(const void *owner, const struct project *project)
 void configlist_environment(const void *owner, const struct project *project)
 {
     char **lines = NULL;
-    omap_foreach(e, project->environment) lines =
-        strv_addf(owner, lines, "%s=%s", e->key, e->value ? (char *)e->value : "");
+    omap_foreach (e, project->environment)
+        lines = strv_addf(owner, lines, "%s=%s", e->key, e->value ? (char *)e->value : "");
     strv_sort(lines);
     for (char **line = lines; line && *line; line++)
         puts(*line);
@@ -85,7 +85,8 @@ int configlist_hashes(const void *owner, const struct project *project, const ch
 {
     char **names = NULL;
     if (str_eq(which, "*")) {
-        omap_foreach(e, project->services) names = strv_add(owner, names, e->key);
+        omap_foreach (e, project->services)
+            names = strv_add(owner, names, e->key);
         strv_sort(names);
     } else {
         names = strv_split(owner, which, ',');

@@ -37,8 +37,7 @@ static char **expected_names(const struct foreground *fg, const struct up_option
 {
     char **names = NULL;
     const struct project *project = fg->session->project;
-    omap_foreach(e, project->services)
-    {
+    omap_foreach (e, project->services) {
         const struct service *service = e->value;
         uint64_t count = service->scale > 0 ? (uint64_t)service->scale : 0;
         (void)str_to_u64(omap_get(up->scale, e->key), 0, UINT32_MAX, &count);

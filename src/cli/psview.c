@@ -197,7 +197,8 @@ static json_t *publishers(const struct container_view *view)
 static char *labels_text(const void *owner, const struct omap *labels)
 {
     char **pairs = NULL;
-    omap_foreach(e, labels) pairs = strv_addf(owner, pairs, "%s=%s", e->key, (char *)e->value);
+    omap_foreach (e, labels)
+        pairs = strv_addf(owner, pairs, "%s=%s", e->key, (char *)e->value);
     return strv_join(owner, pairs, ",");
 }
 

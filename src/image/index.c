@@ -79,8 +79,7 @@ static int index_parse(struct image_index *index, const json_t *doc, struct erro
     r = json_child(doc, "images", JSON_ARRAY, &images, err);
     if (r < 0)
         return r;
-    json_array_foreach(images, i, item)
-    {
+    json_array_foreach (images, i, item) {
         struct image_record *record;
         r = record_parse(index, item, &record, err);
         if (r < 0)

@@ -145,8 +145,9 @@ static int auths_find(const void *owner, const json_t *auths, const char *key, s
     if (!found && str_eq(key, HUB_KEY))
         found = json_object_get(auths, "docker.io"); /* as podman writes it */
     if (!found)
-        json_object_foreach((json_t *)(uintptr_t)auths, name, entry) if (key_is_host(name, key) && !found)
-            found = entry;
+        json_object_foreach ((json_t *)(uintptr_t)auths, name, entry)
+            if (key_is_host(name, key) && !found)
+                found = entry;
     if (!json_is_object(found))
         return 0;
     int r = 0;

@@ -62,8 +62,7 @@ char *http_body_message(const void *owner, const struct http_body *body)
     if (!body->size || json_document(body->data, body->size, &doc, NULL) < 0 ||
         json_child(doc, "errors", JSON_ARRAY, &errors, NULL) < 0)
         return NULL;
-    json_array_foreach(errors, i, item)
-    {
+    json_array_foreach (errors, i, item) {
         const char *message = NULL, *code = NULL;
         if (!json_is_object(item) || json_text(item, "message", &message, NULL) < 0 ||
             json_text(item, "code", &code, NULL) < 0)

@@ -205,8 +205,7 @@ static int load_saved(struct load *load, const struct blob *list, struct error *
     cleanup_json json_t *doc = json_loadb(list->data, list->size, JSON_REJECT_DUPLICATES, &problem);
     if (!doc || !json_is_array(doc))
         return error_set(err, EBADMSG, "manifest.json: %s", doc ? "not a list" : problem.text);
-    json_array_foreach(doc, i, item)
-    {
+    json_array_foreach (doc, i, item) {
         r = json_is_object(item) ? load_saved_image(load, item, err)
                                  : error_set(err, EBADMSG, "not an object");
         if (r < 0)

@@ -15,10 +15,9 @@ static int check_keys(const json_t *object, const char *const *known, struct err
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key,
-                        value) if (!strv_contains((char *const *)(uintptr_t)known,
-                                                  key)) return error_set(err, EINVAL,
-                                                                         "unknown member '%.100s'", key);
+    json_object_foreach ((json_t *)(uintptr_t)object, key, value)
+        if (!strv_contains((char *const *)(uintptr_t)known, key))
+            return error_set(err, EINVAL, "unknown member '%.100s'", key);
     return 0;
 }
 
@@ -136,10 +135,9 @@ static int config_read(struct registry *registry, const json_t *doc, const char 
             (json_object_get(doc, "retries") && (r = json_whole(doc, "retries", 0, 100, &retries, err)) < 0))
             return r;
         registry->retries = (int)retries;
-        json_object_foreach(registries, key, item) if (!json_is_object(item) ||
-                                                       check_keys(item, registry_keys, err) <
-                                                           0) return error_wrap(err, "registries.%.100s",
-                                                                                key);
+        json_object_foreach (registries, key, item)
+            if (!json_is_object(item) || check_keys(item, registry_keys, err) < 0)
+                return error_wrap(err, "registries.%.100s", key);
         settings = json_object_get(registries, host);
     }
     if (settings)

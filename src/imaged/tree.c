@@ -524,8 +524,7 @@ static int drop_whiteouts(int dir_fd, struct error *err)
 int tree_finish(struct tree *tree, struct error *err)
 {
     forget_parent(tree);
-    omap_foreach(e, tree->opaque)
-    {
+    omap_foreach (e, tree->opaque) {
         cleanup_close int fd = e->value ? open_dir(tree, e->key) : -1;
         if (fd < 0) {
             e->value = NULL; /* replaced by something else later on */
@@ -546,7 +545,9 @@ int tree_finish(struct tree *tree, struct error *err)
 
 static void visit_marked(const struct omap *map, void (*visit)(void *data, const char *path), void *data)
 {
-    omap_foreach(e, map) if (e->value) visit(data, e->key);
+    omap_foreach (e, map)
+        if (e->value)
+            visit(data, e->key);
 }
 
 void tree_foreach_opaque(const struct tree *tree, void (*visit)(void *data, const char *path), void *data)

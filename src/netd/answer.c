@@ -25,8 +25,7 @@ static void add_address(struct found *found, const char *text)
 static void find_on_network(const struct omap *records, const char *network, const char *name, unsigned type,
                             struct found *found)
 {
-    omap_foreach(entry, records)
-    {
+    omap_foreach (entry, records) {
         const struct netd_record *record = ((struct stored_record *)entry->value)->record;
         for (size_t i = 0; i < record->network_count; i++) {
             const struct netd_network *joined = &record->networks[i];
@@ -91,8 +90,7 @@ static bool find_address(const struct omap *records, const struct netd_record *a
                          const struct prefix *address, char *to, size_t size)
 {
     for (size_t n = 0; n < asker->network_count; n++) {
-        omap_foreach(entry, records)
-        {
+        omap_foreach (entry, records) {
             const struct netd_record *record = ((struct stored_record *)entry->value)->record;
             for (size_t i = 0; i < record->network_count; i++) {
                 const struct netd_network *joined = &record->networks[i];

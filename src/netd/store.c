@@ -8,8 +8,7 @@
 
 struct stored_record *store_find_by_namespace(const struct netd *netd, const char *namespace)
 {
-    omap_foreach(entry, netd->records)
-    {
+    omap_foreach (entry, netd->records) {
         struct stored_record *stored = entry->value;
         if (str_eq(stored->namespace, namespace))
             return stored;
@@ -98,11 +97,13 @@ static int add_socket(struct netd *netd, const char *name, int fd, struct error 
 static void close_unneeded(struct netd *netd)
 {
     struct omap *needed = omap_new(NULL);
-    omap_foreach(entry, netd->records) for (char **name = ((struct stored_record *)entry->value)->sockets;
-                                            name && *name; name++) omap_set(needed, *name, *name);
+    omap_foreach (entry, netd->records)
+        for (char **name = ((struct stored_record *)entry->value)->sockets; name && *name; name++)
+            omap_set(needed, *name, *name);
     char **gone = NULL;
-    omap_foreach(entry, netd->sockets) if (!omap_has(needed, entry->key)) gone =
-        strv_add(needed, gone, entry->key);
+    omap_foreach (entry, netd->sockets)
+        if (!omap_has(needed, entry->key))
+            gone = strv_add(needed, gone, entry->key);
     for (size_t i = 0; gone && gone[i]; i++) {
         talloc_free(omap_get(netd->sockets, gone[i]));
         omap_remove(netd->sockets, gone[i]);
@@ -155,8 +156,7 @@ const struct port_map *store_next_target(struct netd *netd, struct endpoint_sock
 {
     const struct port_map *targets[64];
     unsigned count = 0;
-    omap_foreach(entry, netd->records)
-    {
+    omap_foreach (entry, netd->records) {
         const struct netd_record *record = ((struct stored_record *)entry->value)->record;
         for (size_t i = 0; i < record->port_count && count < ARRAY_SIZE(targets); i++)
             if (record_port_matches(&record->ports[i], socket->protocol, socket->address, socket->port))

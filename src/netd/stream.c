@@ -188,8 +188,7 @@ static void set_paused(struct netd *netd, bool paused)
     if (netd->paused == paused)
         return;
     netd->paused = paused;
-    omap_foreach(entry, netd->sockets)
-    {
+    omap_foreach (entry, netd->sockets) {
         struct endpoint_socket *socket = entry->value;
         if (!socket->namespace && socket->protocol == IPPROTO_TCP)
             loop_modify(&netd->loop, &socket->source, paused ? 0 : EPOLLIN, NULL);

@@ -156,8 +156,7 @@ int nft_elements(struct nft *nft, const char *set, struct json_t **ret, struct e
     json_t *items = json_object_get(root, "nftables");
     json_t *object, *elements = NULL;
     size_t i;
-    json_array_foreach(items, i, object)
-    {
+    json_array_foreach (items, i, object) {
         json_t *found = json_object_get(json_object_get(object, kind), "elem");
         if (found)
             elements = json_incref(found);

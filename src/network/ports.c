@@ -73,8 +73,7 @@ static char *concat_text(const void *owner, json_t *value)
     json_t *parts = json_object_get(value, "concat"), *part;
     char *text = mem_strdup(owner, "");
     size_t i;
-    json_array_foreach(parts, i, part)
-    {
+    json_array_foreach (parts, i, part) {
         const char *separator = i ? " . " : "";
         if (json_is_string(part))
             text = mem_append_printf(text, "%s%s", separator, json_string_value(part));
@@ -93,8 +92,7 @@ static int read_map(const void *owner, struct nft *nft, const char *set, struct 
         return r;
     struct omap *map = omap_new(owner);
     size_t i;
-    json_array_foreach(elements, i, element)
-    {
+    json_array_foreach (elements, i, element) {
         bool is_map = json_is_array(element);
         json_t *key = is_map ? json_array_get(element, 0) : element;
         if (json_object_get(key, "elem"))

@@ -90,15 +90,15 @@ static int settings_parse(struct image_config *config, const json_t *object, str
         r = json_child(object, sets[i].key, JSON_OBJECT, &child, err);
         char **keys = NULL;
         if (r == 0)
-            json_object_foreach(child, key, value) keys = strv_add(config, keys, key);
+            json_object_foreach (child, key, value)
+                keys = strv_add(config, keys, key);
         strv_sort(keys);
         MEMBER(char **, config, sets[i]) = keys;
     }
     if (r == 0)
         r = json_child(object, "Labels", JSON_OBJECT, &child, err);
     if (r == 0)
-        json_object_foreach(child, key, value)
-        {
+        json_object_foreach (child, key, value) {
             if (!json_is_string(value))
                 return error_set(err, EBADMSG, "label '%.100s' is not a string", key);
             omap_set_str(config->labels, key, json_string_value(value));

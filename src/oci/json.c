@@ -80,8 +80,7 @@ int json_texts(const void *owner, const json_t *object, const char *key, char **
     if (r < 0)
         return r;
     char **strings = NULL;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         if (!json_is_string(item)) {
             talloc_free(strings);
             return error_set(err, EBADMSG, "'%s[%zu]' is not a string", key, i);

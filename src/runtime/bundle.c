@@ -76,8 +76,7 @@ json_t *bundle_rlimits(const struct container_spec *spec)
         {"STACK",      RLIMIT_STACK     },
     };
     json_t *array = json_array();
-    omap_foreach(e, spec->ulimits)
-    {
+    omap_foreach (e, spec->ulimits) {
         const struct ulimit *wanted = e->value;
         for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
             struct rlimit current;
@@ -103,8 +102,7 @@ static bool env_has(const json_t *env, const char *name)
 {
     size_t n = strlen(name), i;
     json_t *value;
-    json_array_foreach((json_t *)(uintptr_t)env, i, value)
-    {
+    json_array_foreach ((json_t *)(uintptr_t)env, i, value) {
         const char *s = json_string_value(value);
         if (strncmp(s, name, n) == 0 && s[n] == '=')
             return true;
@@ -134,7 +132,8 @@ static json_t *make_env(const struct bundle *bundle, char *const *more, bool tty
     json_t *env = json_array();
     if (!omap_has(map, "PATH"))
         json_add_strings(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL);
-    omap_foreach(e, map) json_add_strings(env, (const char *)e->value, NULL);
+    omap_foreach (e, map)
+        json_add_strings(env, (const char *)e->value, NULL);
     if (!str_is_empty(bundle->spec->hostname))
         env_default(env, "HOSTNAME", bundle->spec->hostname);
     if (tty)
@@ -256,8 +255,7 @@ static int add_sysctls(const struct bundle *bundle, json_t *linux_part, struct e
     }
     if (!str_is_empty(spec->domainname) && !str_eq(spec->uts_mode, "host"))
         json_object_set_new(object, "kernel.domainname", json_string_nocheck(spec->domainname));
-    omap_foreach(e, spec->sysctls)
-    {
+    omap_foreach (e, spec->sysctls) {
         if (!sysctl_allowed(spec, e->key))
             return error_set(err, EPERM, "sysctl '%s' does not belong to a namespace of the container",
                              e->key);
@@ -347,8 +345,9 @@ int bundle_write(const struct bundle *bundle, struct error *err)
     if (!str_is_empty(spec->hostname) && !str_eq(spec->uts_mode, "host"))
         json_object_set_new(config, "hostname", json_string_nocheck(spec->hostname));
     /* Annotations steer the runtime; those that open doors on the host are ours alone. */
-    omap_foreach(e, spec->annotations) if (!str_starts(e->key, "run.oci.") && e->value)
-        json_object_set_new(annotations, e->key, json_string_nocheck(e->value));
+    omap_foreach (e, spec->annotations)
+        if (!str_starts(e->key, "run.oci.") && e->value)
+            json_object_set_new(annotations, e->key, json_string_nocheck(e->value));
     int r = bundle_mounts(bundle, mounts, err);
     if (r == 0)
         r = add_linux(bundle, linux_part, err);

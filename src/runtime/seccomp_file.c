@@ -32,8 +32,9 @@ static bool has_string(const json_t *array, const char *text)
 {
     size_t i;
     json_t *value;
-    json_array_foreach((json_t *)(uintptr_t)array, i,
-                       value) if (str_eq(json_string_value(value), text)) return true;
+    json_array_foreach ((json_t *)(uintptr_t)array, i, value)
+        if (str_eq(json_string_value(value), text))
+            return true;
     return false;
 }
 
@@ -53,8 +54,9 @@ static bool is_included(const struct profile *profile, const json_t *filter)
     const char *kernel = json_string_value(json_object_get(filter, "minKernel"));
     size_t i;
     json_t *cap;
-    json_array_foreach((json_t *)(uintptr_t)caps, i,
-                       cap) if (!has_string(profile->caps, json_string_value(cap))) return false;
+    json_array_foreach ((json_t *)(uintptr_t)caps, i, cap)
+        if (!has_string(profile->caps, json_string_value(cap)))
+            return false;
     if (json_array_size(arches) > 0 && !has_string(arches, profile->docker_arch))
         return false;
     return !kernel || kernel_is_at_least(profile, kernel);
@@ -67,8 +69,9 @@ static bool is_excluded(const struct profile *profile, const json_t *filter)
     const char *kernel = json_string_value(json_object_get(filter, "minKernel"));
     size_t i;
     json_t *cap;
-    json_array_foreach((json_t *)(uintptr_t)caps, i,
-                       cap) if (has_string(profile->caps, json_string_value(cap))) return true;
+    json_array_foreach ((json_t *)(uintptr_t)caps, i, cap)
+        if (has_string(profile->caps, json_string_value(cap)))
+            return true;
     return has_string(json_object_get(filter, "arches"), profile->docker_arch) ||
            (kernel && kernel_is_at_least(profile, kernel));
 }
@@ -101,8 +104,7 @@ static void add_architectures(const struct profile *profile, const json_t *json,
     size_t i;
     json_t *entry;
     copy_member(out, json, "architectures");
-    json_array_foreach(json_object_get(json, "archMap"), i, entry)
-    {
+    json_array_foreach (json_object_get(json, "archMap"), i, entry) {
         const char *name = json_string_value(json_object_get(entry, "architecture"));
         if (!str_eq(name, profile->seccomp_arch))
             continue;
@@ -152,7 +154,8 @@ int seccomp_profile_read(const char *path, uint64_t caps, json_t **ret, struct e
     copy_member(out, json, "flags");
     add_architectures(&profile, json, out);
     json_object_set_new(out, "syscalls", rules);
-    json_array_foreach(json_object_get(json, "syscalls"), i, rule) add_rule(&profile, rule, rules);
+    json_array_foreach (json_object_get(json, "syscalls"), i, rule)
+        add_rule(&profile, rule, rules);
     *ret = out;
     return 0;
 }

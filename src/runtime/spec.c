@@ -155,8 +155,7 @@ static json_t *strings_to_json(char *const *v)
 static json_t *map_to_json(const struct omap *map, const struct row *rows)
 {
     json_t *object = json_object();
-    omap_foreach(e, map)
-    {
+    omap_foreach (e, map) {
         json_t *value = rows       ? rows_to_json(rows, e->value)
                         : e->value ? json_string_nocheck(e->value)
                                    : json_null();
@@ -258,8 +257,7 @@ static bool map_from_json(const void *owner, const struct row *row, const json_t
     struct omap *map = omap_new(owner);
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)json, key, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)json, key, value) {
         if (row->kind == KIND_MAP) {
             omap_set_str(map, key, json_string_value(value));
             continue;

@@ -57,7 +57,8 @@ char *detail_print(const void *owner, const struct container_record *c)
 {
     json_t *o = json_object(), *labels = json_object(), *endpoints = json_array();
     json_t *ports = json_array(), *mounts = json_array();
-    omap_foreach(e, c->labels) print_text(labels, e->key, e->value);
+    omap_foreach (e, c->labels)
+        print_text(labels, e->key, e->value);
     for (size_t i = 0; i < c->endpoint_count; i++)
         json_array_append_new(endpoints, print_endpoint(&c->endpoints[i]));
     for (size_t i = 0; i < c->port_count; i++)
@@ -158,7 +159,7 @@ int detail_parse(struct container_record *c, const char *text, struct error *err
     c->labels = omap_new(c);
     const char *key;
     json_t *value;
-    json_object_foreach(json_object_get(o, "labels"), key, value)
+    json_object_foreach (json_object_get(o, "labels"), key, value)
         omap_set_str(c->labels, key, json_string_value(value));
     parse_lists(c, o);
     c->exposed = parse_vector(c, json_object_get(o, "exposed"));

@@ -290,8 +290,7 @@ static int lease_choose(const void *owner, struct state *state, const struct net
     if (r < 0)
         return r;
     const char *slash = strchr(n->subnet, '/');
-    omap_foreach(e, leases.used)
-    {
+    omap_foreach (e, leases.used) {
         if (strcmp(e->value, container) == 0 && (!wanted || strcmp(e->key, wanted) == 0)) {
             *ret = mem_printf(owner, "%s%s", e->key, slash);
             return 0;

@@ -23,8 +23,7 @@ static struct omap *make_records(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct omap *records = make_records();
-    omap_foreach(entry, records)
-    {
+    omap_foreach (entry, records) {
         uint8_t reply[4096];
         for (int udp = 0; udp < 2; udp++) {
             size_t reply_size = 0;
