@@ -97,46 +97,113 @@ int fs_write_file(const char *path, const void *data, size_t size, mode_t mode, 
     return 0;
 }
 
-static int remove_at(int dir_fd, const char *name, dev_t device, const char *path, struct error *err)
+/*
+ * Removing a tree whose owner may wish that it cannot be removed: a container can nest directories deeper
+ * than there are descriptors, or stack. What lies deeper than DEEP_MAX is moved up into the tree's top
+ * directory, which is then gone through again.
+ */
+enum { DEEP_MAX = 64 };
+
+struct removal {
+    const char *path; /* for messages */
+    dev_t device;
+    int top_fd;
+    unsigned moved; /* directories so far */
+};
+
+static int remove_entry(struct removal *removal, int dir_fd, const char *name, unsigned depth,
+                        struct error *err);
+
+static int remove_contents(struct removal *removal, int fd, unsigned depth, struct error *err)
 {
+    int list_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = list_fd < 0 ? NULL : fdopendir(list_fd);
+    if (!dir)
+        return error_errno(err, "read directory '%s'", removal->path);
+    for (struct dirent *e; (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        int r = remove_entry(removal, fd, e->d_name, depth, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int move_to_top(struct removal *removal, int dir_fd, const char *name, struct error *err)
+{
+    char to[32];
+    int renamed;
+    do {
+        snprintf(to, sizeof(to), ".deep-%u", removal->moved++);
+        renamed = renameat2(dir_fd, name, removal->top_fd, to, RENAME_NOREPLACE);
+    } while (renamed < 0 && errno == EEXIST);
+    if (renamed < 0 && errno != ENOENT)
+        return error_errno(err, "move a deep directory up in '%s'", removal->path);
+    return 0;
+}
+
+/* *ret_fd is -1 when the name is gone: it was no directory, or nothing. */
+static int open_to_remove(int dir_fd, const char *name, const char *path, int *ret_fd, struct stat *st,
+                          struct error *err)
+{
+    *ret_fd = -1;
     if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return error_errno(err, "remove '%s'", path);
-
     cleanup_close int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? 0 : error_errno(err, "open directory '%s'", path);
-    struct stat st;
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, st) < 0)
         return error_errno(err, "stat '%s'", path);
-    if (device && st.st_dev != device)
-        return error_set(err, EXDEV, "'%s' is a mount point; not removing what is mounted there", path);
-
-    int list_fd = dup(fd);
-    cleanup_dir DIR *dir = list_fd < 0 ? NULL : fdopendir(list_fd);
-    if (!dir)
-        return error_errno(err, "read directory '%s'", path);
-    for (struct dirent *e; (e = readdir(dir));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        int r = remove_at(fd, e->d_name, st.st_dev, path, err);
-        if (r < 0)
-            return r;
-    }
-    if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return error_errno(err, "remove directory '%s'", path);
+    *ret_fd = TAKE_FD(fd);
     return 0;
 }
 
-int fs_remove_tree(const char *path, struct error *err)
+static int remove_directory(int dir_fd, const char *name, const char *path, struct error *err)
 {
-    return remove_at(AT_FDCWD, path, 0, path, err);
+    return unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT
+               ? error_errno(err, "remove directory '%s'", path)
+               : 0;
+}
+
+static int remove_entry(struct removal *removal, int dir_fd, const char *name, unsigned depth,
+                        struct error *err)
+{
+    struct stat st;
+    cleanup_close int fd = -1;
+    int r = open_to_remove(dir_fd, name, removal->path, &fd, &st, err);
+    if (r < 0 || fd < 0)
+        return r;
+    if (st.st_dev != removal->device)
+        return error_set(err, EXDEV, "'%s' is a mount point; not removing what is mounted there",
+                         removal->path);
+    if (depth == DEEP_MAX)
+        return move_to_top(removal, dir_fd, name, err);
+    r = remove_contents(removal, fd, depth + 1, err);
+    return r < 0 ? r : remove_directory(dir_fd, name, removal->path, err);
 }
 
 int fs_remove_tree_at(int dir_fd, const char *name, struct error *err)
 {
-    return remove_at(dir_fd, name, 0, name, err);
+    struct stat st;
+    cleanup_close int fd = -1;
+    int r = open_to_remove(dir_fd, name, name, &fd, &st, err);
+    if (r < 0 || fd < 0)
+        return r;
+    struct removal removal = {.path = name, .device = st.st_dev, .top_fd = fd};
+    unsigned before;
+    do {
+        before = removal.moved;
+        r = remove_contents(&removal, fd, 1, err);
+    } while (r == 0 && removal.moved > before);
+    return r < 0 ? r : remove_directory(dir_fd, name, name, err);
+}
+
+int fs_remove_tree(const char *path, struct error *err)
+{
+    return fs_remove_tree_at(AT_FDCWD, path, err);
 }
 
 static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, unsigned long long resolve,

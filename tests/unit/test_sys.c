@@ -75,6 +75,30 @@ static void test_removal_does_not_follow_links(void **state)
     assert_int_equal(fs_remove_tree(tree, &err), 0);
 }
 
+/* Deeper than there are descriptors, as a hostile container can make it. */
+static void test_removal_of_deep_trees(void **state)
+{
+    enum { DEPTH = 2500 };
+    char *dir = scratch(state);
+    struct error err = ERROR_INIT;
+    char *tree = mem_printf(dir, "%s/tree", dir);
+    assert_int_equal(fs_mkdir_p(mem_printf(dir, "%s/.deep-0", tree), 0700, &err), 0);
+    int fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < DEPTH; i++) {
+        assert_int_equal(mkdirat(fd, "d", 0700), 0);
+        int next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(next >= 0);
+        int file = openat(next, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(file >= 0);
+        close(file);
+        close(fd);
+        fd = next;
+    }
+    close(fd);
+    assert_int_equal(fs_remove_tree(tree, &err), 0);
+    assert_false(fs_exists(tree));
+}
+
 static void test_lock_excludes(void **state)
 {
     char *dir = scratch(state);
@@ -188,6 +212,7 @@ int main(void)
         cmocka_unit_test_teardown(test_files_are_replaced_whole, remove_scratch),
         cmocka_unit_test_teardown(test_opening_stays_beneath, remove_scratch),
         cmocka_unit_test_teardown(test_removal_does_not_follow_links, remove_scratch),
+        cmocka_unit_test_teardown(test_removal_of_deep_trees, remove_scratch),
         cmocka_unit_test_teardown(test_lock_excludes, remove_scratch),
         cmocka_unit_test(test_spawn_reports),
         cmocka_unit_test(test_messages_carry_descriptors),
