@@ -1,5 +1,6 @@
 /* `run`: what the service depends on, then one container of it, its streams joined to the caller's. */
 #include "engine/attach.h"
+#include "engine/names.h"
 #include "engine/up_plan.h"
 
 #include <signal.h>
@@ -106,7 +107,11 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
     struct service *service = NULL;
-    int r = make_service(tmp, project, options, &service, err);
+    int r = project_names_check(project, err);
+    if (r == 0)
+        r = container_name_check(options->name, err);
+    if (r == 0)
+        r = make_service(tmp, project, options, &service, err);
     if (r == 0)
         r = bring_up_dependencies(engine, project, service, options, err);
     struct project single = *project;

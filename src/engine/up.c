@@ -1,4 +1,5 @@
 /* `up` and `pull`: images first, then the plan of up_plan.c. */
+#include "engine/names.h"
 #include "engine/up_plan.h"
 #include "engine/view.h"
 #include "sys/spawn.h"
@@ -292,7 +293,9 @@ int engine_up(struct engine *engine, const struct project *project, const struct
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
-    int r = engine_lock(engine, project->name, &lock, err);
+    int r = project_names_check(project, err);
+    if (r == 0)
+        r = engine_lock(engine, project->name, &lock, err);
     if (r == 0)
         r = check_externals(engine, project, err);
     if (r == 0)

@@ -1,5 +1,6 @@
 /* The plan of `up`, from projects and snapshots made by hand: no root, no machine. */
 #include "base/strv.h"
+#include "engine/names.h"
 #include "engine/up_plan.h"
 #include "lib/unit.h"
 
@@ -297,6 +298,54 @@ static void test_waiting_for_all(void **state)
     assert_int_equal(completed, 2);
 }
 
+/* What becomes a directory, an interface or a name in the kernel. */
+static void test_names_are_checked(void **data)
+{
+    struct fixture *f = *data;
+    struct service *s = add_service(f, "web");
+    struct network *network = mem_new(f, struct network);
+    struct volume *volume = mem_new(f, struct volume);
+    struct service_network *use = mem_new(f, struct service_network);
+    omap_set(f->project.networks, "n", network);
+    omap_set(f->project.volumes, "v", volume);
+    s->networks = omap_new(s);
+    omap_set(s->networks, "n", use);
+    use->aliases = mem_array(f, char *, 2);
+    struct {
+        char **place;
+        const char *good[3], *bad[8];
+    } cases[] = {
+        {&s->container_name,   {"a", "A.b-c_9"},   {"../x", "a/b", "a b", "-a", ".a", "\033[31m", "\xc3\xa4"}},
+        {&volume->name,        {"demo_data", "1"}, {"..", "../../etc", "a/b", ".removed-1", "a b", ""}       },
+        {&network->name,       {"demo_default"},   {"..", "a/b", "a b", "a\nb", "\t", ""}                    },
+        {&s->hostname,         {"web", "a.b"},     {"a b", "a\nb", "a/b"}                                    },
+        {&s->domainname,       {"example.org"},    {"a b\n"}                                                 },
+        {&s->cgroup_parent,    {"/a/b", "a..b"},   {"a\nruntime=/x", "../x", "a/../b", "/.."}                },
+        {&use->interface_name, {"eth7"},           {"a/b", "a:b", "..", "abcdefghijklmnop", "a b", ""}       },
+        {&use->aliases[0],     {"db"},             {"a b", "a\nb", ""}                                       },
+    };
+    volume->name = mem_strdup(f, "v");
+    network->name = mem_strdup(f, "n");
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char *before = *cases[i].place;
+        for (size_t k = 0; k < ARRAY_SIZE(cases[i].good) && cases[i].good[k]; k++) {
+            *cases[i].place = mem_strdup(f, cases[i].good[k]);
+            assert_int_equal(project_names_check(&f->project, &f->err), 0);
+        }
+        for (size_t k = 0; k < ARRAY_SIZE(cases[i].bad) && cases[i].bad[k]; k++) {
+            *cases[i].place = mem_strdup(f, cases[i].bad[k]);
+            if (project_names_check(&f->project, &f->err) == 0)
+                fail_msg("case %zu: '%s' was taken", i, cases[i].bad[k]);
+            assert_true(error_is_set(&f->err));
+            error_clear(&f->err);
+        }
+        *cases[i].place = before;
+    }
+    s->hostname = mem_array(f, char, 66);
+    memset(s->hostname, 'a', 65);
+    assert_true(project_names_check(&f->project, &f->err) < 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -312,6 +361,7 @@ int main(void)
         TEST(test_orphans),
         TEST(test_no_deps),
         TEST(test_waiting_for_all),
+        TEST(test_names_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
