@@ -155,16 +155,18 @@ int state_container_put(struct state *state, const struct container_record *c, s
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     int64_t taken = 0;
-    int r = db_each(state->db, read_number, &taken, err,
-                    "SELECT count(*) FROM containers WHERE name=? AND id<>?", "ss", c->name, c->id);
+    /* One transaction: of two commands that take the same name at once, one is refused. */
+    int r = db_begin(state->db, err);
     if (r < 0)
         return r;
-    if (taken)
-        return STATE_TAKEN;
-    return db_run(state->db, err, "INSERT OR REPLACE INTO containers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                  "ssssiiiisssis", c->id, c->name, c->project, c->service, (int64_t)c->number,
-                  (int64_t)c->oneoff, (int64_t)c->ready, (int64_t)c->stopped, c->config_hash, c->image,
-                  c->image_id, c->created, detail_print(tmp, c));
+    r = db_each(state->db, read_number, &taken, err, "SELECT count(*) FROM containers WHERE name=? AND id<>?",
+                "ss", c->name, c->id);
+    if (r == 0 && !taken)
+        r = db_run(state->db, err, "INSERT OR REPLACE INTO containers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                   "ssssiiiisssis", c->id, c->name, c->project, c->service, (int64_t)c->number,
+                   (int64_t)c->oneoff, (int64_t)c->ready, (int64_t)c->stopped, c->config_hash, c->image,
+                   c->image_id, c->created, detail_print(tmp, c));
+    return db_end(state->db, r == 0 && taken ? STATE_TAKEN : r, err);
 }
 
 int state_container_remove(struct state *state, const char *id, struct error *err)
@@ -220,7 +222,13 @@ int state_container_set_stopped(struct state *state, const char *id, bool stoppe
 
 int state_network_put(struct state *state, const struct network_record *n, struct error *err)
 {
-    return db_run(state->db, err, "INSERT OR REPLACE INTO networks VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+    /* Not OR REPLACE, which would take away another network whose bridge has the same name. */
+    return db_run(state->db, err,
+                  "INSERT INTO networks VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (name) DO UPDATE SET "
+                  "project=excluded.project, key=excluded.key, config_hash=excluded.config_hash,"
+                  " bridge=excluded.bridge, subnet=excluded.subnet, gateway=excluded.gateway,"
+                  " subnet6=excluded.subnet6, gateway6=excluded.gateway6, ip_range=excluded.ip_range,"
+                  " internal=excluded.internal, last_address=excluded.last_address",
                   "ssssssssssis", n->name, n->project, n->key, n->config_hash, n->bridge, n->subnet,
                   n->gateway, n->subnet6, n->gateway6, n->ip_range, (int64_t)n->internal, n->last_address);
 }
@@ -338,9 +346,13 @@ int state_lease(const void *owner, struct state *state, const char *network, con
 
 int state_volume_put(struct state *state, const struct volume_record *v, struct error *err)
 {
-    return db_run(state->db, err, "INSERT OR REPLACE INTO volumes VALUES (?,?,?,?,?,?,?,?)", "sssssiss",
-                  v->name, v->project, v->key, v->driver, v->service, (int64_t)v->number, v->target,
-                  v->config_hash);
+    return db_run(state->db, err,
+                  "INSERT INTO volumes VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (name) DO UPDATE SET "
+                  "key=excluded.key, driver=excluded.driver, service=excluded.service,"
+                  " number=excluded.number, target=excluded.target, config_hash=excluded.config_hash"
+                  " WHERE project=excluded.project",
+                  "sssssiss", v->name, v->project, v->key, v->driver, v->service, (int64_t)v->number,
+                  v->target, v->config_hash);
 }
 
 static int read_volume(void *data, sqlite3_stmt *row, struct error *err UNUSED)

@@ -116,6 +116,7 @@ int state_networks(const void *owner, struct state *state, const char *project, 
 int state_lease(const void *owner, struct state *state, const char *network, const char *container,
                 const char *wanted, char **ret, struct error *err);
 
+/* A volume that another project has stays as it is. */
 int state_volume_put(struct state *state, const struct volume_record *volume, struct error *err);
 int state_volume_get(const void *owner, struct state *state, const char *name, struct volume_record **ret,
                      struct error *err);

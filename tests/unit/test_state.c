@@ -138,6 +138,35 @@ static void test_anonymous_volumes_find_their_successor(void **data)
     assert_null(found->service);
 }
 
+static void test_a_volume_stays_with_its_project(void **data)
+{
+    struct fixture *f = *data;
+    struct volume_record v = {.name = "data", .project = "one", .key = "a"}, *found;
+    assert_int_equal(state_volume_put(f->state, &v, &f->err), 0);
+    v.key = "b";
+    assert_int_equal(state_volume_put(f->state, &v, &f->err), 0);
+    v.project = "two";
+    v.key = "c";
+    assert_int_equal(state_volume_put(f->state, &v, &f->err), 0);
+    assert_int_equal(state_volume_get(f, f->state, "data", &found, &f->err), 0);
+    assert_string_equal(found->project, "one");
+    assert_string_equal(found->key, "b");
+}
+
+static void test_a_network_does_not_push_another_out(void **data)
+{
+    struct fixture *f = *data;
+    struct network_record n = {.name = "one", .project = "p", .bridge = "cpt1", .subnet = "10.0.0.0/24"},
+                          *found;
+    assert_int_equal(state_network_put(f->state, &n, &f->err), 0);
+    n.subnet = "10.0.1.0/24";
+    assert_int_equal(state_network_put(f->state, &n, &f->err), 0);
+    n.name = "two";
+    assert_true(state_network_put(f->state, &n, &f->err) < 0);
+    assert_int_equal(state_network_get(f, f->state, "one", &found, &f->err), 0);
+    assert_string_equal(found->subnet, "10.0.1.0/24");
+}
+
 static void test_damaged_database_says_what_to_do(void **data)
 {
     struct fixture *f = *data;
@@ -160,6 +189,7 @@ int main(void)
         TEST(test_container_comes_back_as_it_was),         TEST(test_names_are_unique),
         TEST(test_containers_are_sorted_by_number),        TEST(test_leases),
         TEST(test_anonymous_volumes_find_their_successor), TEST(test_damaged_database_says_what_to_do),
+        TEST(test_a_volume_stays_with_its_project),        TEST(test_a_network_does_not_push_another_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
