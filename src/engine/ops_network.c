@@ -169,14 +169,19 @@ int volume_make(struct engine *engine, const struct volume_record *volume, struc
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     int r = state_volume_put(engine->state, volume, err);
-    /* The way to the data is closed to others, so that setuid files in volumes are out of their reach. */
-    char *top = mem_printf(tmp, "%s/volumes", engine->root);
+    /* The way to the data is closed to others: volumes hold databases, and set-user-ID files of images. The
+     * data's own mode is the container's, whatever the caller's umask. */
+    char *top = mem_printf(tmp, "%s/volumes", engine->root),
+         *data = engine_volume_path(tmp, engine, volume->name);
     if (r == 0)
-        r = fs_mkdir_p(top, 0711, err);
-    if (r == 0)
-        r = fs_mkdir_p(mem_printf(tmp, "%s/%s", top, volume->name), 0711, err);
-    if (r == 0)
-        r = fs_mkdir_p(engine_volume_path(tmp, engine, volume->name), 0755, err);
+        r = fs_mkdir_p(mem_printf(tmp, "%s/%s", top, volume->name), 0700, err);
+    if (r == 0 && chmod(top, 0700) < 0)
+        r = error_errno(err, "close '%s' to others", top);
+    if (r == 0 && !fs_exists(data)) {
+        r = fs_mkdir_p(data, 0755, err);
+        if (r == 0 && chmod(data, 0755) < 0)
+            r = error_errno(err, "set mode of '%s'", data);
+    }
     return r < 0 ? error_wrap(err, "volume %s", volume->name) : 0;
 }
 
@@ -221,6 +226,20 @@ int op_volume_create(struct operation *op, struct error *err)
                          volume->driver);
     if (volume->driver_opts && volume->driver_opts->count)
         return error_set(err, ENOTSUP, "volume %s: driver_opts are not available yet", volume->name);
+    struct volume_record *known;
+    int r = state_volume_get(op, plan->engine->state, volume->name, &known, err);
+    if (r < 0)
+        return r;
+    if (r == 0 && !str_eq(known->project, plan->project_name)) {
+        char *text = mem_printf(op,
+                                "volume \"%s\" already exists but was created for project \"%s\" (expected "
+                                "\"%s\"). Use `external: true` to use an existing volume",
+                                volume->name, known->project, plan->project_name);
+        engine_report(plan->engine, NULL, PROGRESS_WARNING, text, NULL);
+        operation_report(op, PROGRESS_DONE, "Exists", NULL);
+        op->quiet = true;
+        return 0;
+    }
     struct volume_record record = {.name = volume->name,
                                    .project = (char *)(uintptr_t)plan->project_name,
                                    .key = volume->key,
@@ -228,7 +247,31 @@ int op_volume_create(struct operation *op, struct error *err)
     return volume_make(plan->engine, &record, err);
 }
 
+/* Whether a container of any project has it, running or not. */
+static int is_mounted(struct operation *op, const char *volume, bool *ret, struct error *err)
+{
+    struct container_record **containers;
+    size_t count;
+    *ret = false;
+    int r = state_containers(op, op->plan->engine->state, NULL, &containers, &count, err);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        for (size_t m = 0; m < containers[i]->mount_count; m++)
+            *ret |= str_eq(containers[i]->mounts[m].volume, volume);
+    return r;
+}
+
 int op_volume_remove(struct operation *op, struct error *err)
 {
-    return volume_delete(op->plan->engine, op->name, err);
+    bool used;
+    int r = is_mounted(op, op->name, &used, err);
+    if (r == 0 && used) {
+        operation_report(op, PROGRESS_WARNING, "Resource is still in use", NULL);
+        return 0;
+    }
+    if (r == 0)
+        r = volume_delete(op->plan->engine, op->name, err);
+    if (r < 0)
+        return r;
+    operation_report(op, PROGRESS_DONE, "Removed", NULL);
+    return 0;
 }

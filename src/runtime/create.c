@@ -53,6 +53,10 @@ int container_create(const struct runtime_dirs *dirs, const struct container_spe
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
         r = fs_mkdir_p(mem_printf(tmp, "%s/%s", paths.dir, parts[i]), str_eq(parts[i], "upper") ? 0755 : 0700,
                        err);
+    /* It is what everybody in the container has as "/", whatever the caller's umask. */
+    char *upper = mem_printf(tmp, "%s/upper", paths.dir);
+    if (r == 0 && chmod(upper, 0755) < 0)
+        r = error_errno(err, "set mode of '%s'", upper);
     if (r < 0)
         return r;
     struct container_status status;

@@ -119,3 +119,48 @@ YML
     compote up -d
     run -1 grep -E "$COMPOTE_ROOT.*(overlay|merged)" /proc/self/mounts
 }
+
+@test "volumes are closed to other users, and open in the container whatever the umask" {
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["sleep", "infinity"], init: true, user: "1000", volumes: ["data:/data"]}
+volumes: {data: {}}
+YML
+    (umask 077 && compote up -d)
+    run -0 compote exec -T web ls -ld / /data
+    [ "$(grep -c ^drwxr-xr-x <<<"$output")" = 2 ]
+    [ "$(stat -c %a "$COMPOTE_ROOT/volumes")" = 700 ]
+}
+
+@test "a volume of another project is used, but stays its, and goes when nobody has it" {
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["sleep", "infinity"], init: true, volumes: ["data:/data"]}
+volumes: {data: {name: together}}
+YML
+    compote -p one up -d
+    compote -p one exec -T web touch /data/file
+    run -0 compote -p two up -d
+    has "created for project"
+    run -0 compote -p two down -v
+    [ -e "$COMPOTE_ROOT/volumes/together/_data/file" ]
+    compote -p two up -d
+    run -0 compote -p one down -v
+    has "still in use"
+    [ -e "$COMPOTE_ROOT/volumes/together/_data/file" ]
+    compote -p two down
+    compote -p one down -v
+    [ ! -e "$COMPOTE_ROOT/volumes/together" ]
+}
+
+@test "names that would lead out of a volume's place are refused" {
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["true"], volumes: ["data:/data"]}
+volumes: {data: {name: "../../outside"}}
+YML
+    run compote up -d
+    failed
+    has "volume name '../../outside'"
+    [ ! -e "$COMPOTE_ROOT/../outside" ]
+}
