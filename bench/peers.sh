@@ -22,7 +22,7 @@ make_chroot()
         mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
         mkdir -p "${peer%/*}"
         nice mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
-            --include=$packages forky "$peer" "deb ${mirror:-http://deb.debian.org/debian} forky main" >&2 </dev/null
+            --include=$packages forky "$peer" "deb ${mirror:?apt has no Debian mirror in its sources} forky main" >&2 </dev/null
     fi
     echo "$peer"
 }
