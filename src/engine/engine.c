@@ -105,12 +105,28 @@ void engine_report(struct engine *engine, const char *id, enum progress_state st
     engine->sink->event(engine->sink, &event);
 }
 
+enum { LOCK_POLL_MS = 50 };
+
 int engine_lock(struct engine *engine, const char *project, int *ret_fd, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    const char *dir = mem_printf(tmp, "%s/locks", engine->run);
+    const char *dir = mem_printf(tmp, "%s/locks", engine->run),
+               *path = mem_printf(tmp, "%s/%s.lock", dir, project);
     int r = fs_mkdir_p(dir, 0700, err);
-    return r < 0 ? r : fs_lock(mem_printf(tmp, "%s/%s.lock", dir, project), false, true, ret_fd, err);
+    if (r == 0)
+        r = fs_lock(path, false, false, ret_fd, err);
+    if (r != LOCK_BUSY)
+        return r;
+    char *text = mem_printf(tmp, "Waiting for another command on project \"%s\"", project);
+    engine_report(engine, NULL, PROGRESS_WARNING, text, NULL);
+    /* The loop goes on meanwhile, so that Ctrl-C is heard. */
+    while (r == LOCK_BUSY) {
+        r = loop_once(&engine->loop, LOCK_POLL_MS, err);
+        if (r == 0)
+            r = engine->cancelled ? error_set(err, ECANCELED, "canceled")
+                                  : fs_lock(path, false, false, ret_fd, err);
+    }
+    return r;
 }
 
 char *engine_interface_name(const void *owner, const struct engine *engine, const char *prefix,
