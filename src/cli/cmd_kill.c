@@ -33,6 +33,10 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
                                           .remove_orphans = options->remove_orphans};
     r = engine_kill(session->engine, session->name, session->project, &select, err);
     session_finish(session);
+    if (r == SELECTED_NOTHING) {
+        fprintf(stderr, "No container to kill\n");
+        return 0;
+    }
     return r;
 }
 

@@ -94,6 +94,9 @@ static void plan_down_containers(struct plan *plan, const struct down_options *o
         removes[i]->container = c;
         removes[i]->remove_volumes = options->volumes;
         plan_need(removes[i], stops.last[i]);
+        /* One that has ended stands between those before and after it all the same. */
+        if (!stops.first[i])
+            stops.first[i] = stops.last[i] = removes[i];
         mem_append(plan, *removals, *count, removes[i]);
     }
     order(&stops, true);
@@ -285,17 +288,97 @@ static void plan_kill_one(struct chosen *chosen, size_t i, const struct select_o
     op->signal = options->signal;
 }
 
-/* Dependents with `restart: true` are restarted too. */
-static bool is_restart_dependent(const struct project *project, const struct actual_container *c,
-                                 const struct select_options *options)
+/* A service of the project, whether the command line leaves it active or not. */
+static const struct service *service_of(const struct project *project, const char *name)
 {
-    const struct service *service = project ? project_service(project, c->record->service) : NULL;
-    for (size_t i = 0; service && options->services && !options->no_deps && i < service->depends_on_count;
-         i++)
-        if (service->depends_on[i].restart &&
-            strv_contains(options->services, service->depends_on[i].service))
-            return actual_is_up(c);
+    const struct service *service = project ? project_service(project, name) : NULL;
+    return service || !project ? service : omap_get(project->disabled, name);
+}
+
+static bool restarts_with(const struct service *service, const struct omap *restarted)
+{
+    for (size_t i = 0; service && i < service->depends_on_count; i++)
+        if (service->depends_on[i].restart && omap_has(restarted, service->depends_on[i].service))
+            return true;
     return false;
+}
+
+/* The named services, those that depend on them with `restart: true`, those that depend on these, and so on. */
+static char **with_restart_dependents(const void *owner, const struct plan *plan, char *const *services)
+{
+    const struct actual *actual = plan->actual;
+    struct omap *restarted = omap_new(owner);
+    char **names = strv_dup(owner, services);
+    for (char *const *s = services; *s; s++)
+        omap_set(restarted, *s, restarted);
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t i = 0; i < actual->container_count; i++) {
+            const struct actual_container *c = actual->containers[i];
+            const char *name = c->record->service;
+            if (c->record->oneoff || !actual_is_up(c) || omap_has(restarted, name) ||
+                !restarts_with(service_of(plan->project, name), restarted))
+                continue;
+            omap_set(restarted, name, restarted);
+            names = strv_add(owner, names, name);
+            changed = true;
+        }
+    }
+    return names;
+}
+
+/*
+ * Which of the recorded services `start` and `restart` mean: the project's active ones, which are the named ones
+ * and their dependencies, or those named alone. NULL: all there are.
+ */
+static char **active_services(const void *owner, const struct plan *plan, char *const *services)
+{
+    char **names = services ? strv_dup(owner, services) : NULL;
+    omap_foreach (e, plan->project ? plan->project->services : NULL)
+        if (!strv_contains(names, e->key))
+            names = strv_add(owner, names, e->key);
+    return names;
+}
+
+static struct operation *wait_for_replica(struct chosen *chosen, size_t i, enum wait_for wait_for)
+{
+    struct plan *plan = chosen->plan;
+    struct actual_container *c = plan->actual->containers[i];
+    for (size_t o = 0; o < plan->count; o++)
+        if (plan->operations[o]->kind == OP_CONTAINER_WAIT && plan->operations[o]->container == c &&
+            plan->operations[o]->wait_for == wait_for)
+            return plan->operations[o];
+    struct operation *wait =
+        plan_add(plan, OP_CONTAINER_WAIT, container_id(plan, c), "others depend on it");
+    wait->container = c;
+    wait->wait_for = wait_for;
+    wait->optional = true;
+    plan_need(wait, chosen->last[i]);
+    return wait;
+}
+
+/* What is started waits for the conditions that its service sets on others; restarted, only with `restart: true`. */
+static void wait_for_conditions(struct chosen *chosen, bool restart)
+{
+    const struct actual *actual = chosen->plan->actual;
+    for (size_t i = 0; i < actual->container_count; i++) {
+        const struct service *service =
+            service_of(chosen->plan->project, actual->containers[i]->record->service);
+        for (size_t d = 0; chosen->first[i] && service && d < service->depends_on_count; d++) {
+            const struct dependency *on = &service->depends_on[d];
+            if (on->condition == DEPEND_STARTED || (restart && !on->restart))
+                continue;
+            for (size_t j = 0; j < actual->container_count; j++) {
+                const struct container_record *other = actual->containers[j]->record;
+                if (!other->ready || other->oneoff || strcmp(other->service, on->service) != 0)
+                    continue;
+                struct operation *wait = wait_for_replica(
+                    chosen, j, on->condition == DEPEND_HEALTHY ? WAIT_HEALTHY : WAIT_COMPLETED);
+                wait->optional &= !on->required;
+                plan_need(chosen->first[i], wait);
+            }
+        }
+    }
 }
 
 static int run_selected(struct engine *engine, const char *name, const struct project *project,
@@ -308,14 +391,27 @@ static int run_selected(struct engine *engine, const char *name, const struct pr
     if (r < 0)
         return r;
     struct chosen chosen = chosen_new(plan);
+    char *const *services = options->services;
+    bool restart = one == plan_restart_one;
+    if (one == plan_start_one || (restart && !services))
+        services = active_services(tmp, plan, services);
+    else if (restart && !options->no_deps)
+        services = with_restart_dependents(tmp, plan, services);
     for (size_t i = 0; i < plan->actual->container_count; i++) {
         struct actual_container *c = plan->actual->containers[i];
-        bool restart = one == plan_restart_one && is_restart_dependent(project, c, options);
-        if (c->record->ready && !c->record->oneoff && (is_chosen(c, options->services) || restart))
+        if (c->record->ready && (!c->record->oneoff || one == plan_kill_one) && is_chosen(c, services))
             one(&chosen, i, options);
     }
     order(&chosen, reverse);
-    return plan_run(plan, err);
+    if (one == plan_start_one || (restart && !options->no_deps))
+        wait_for_conditions(&chosen, restart);
+    r = plan_run(plan, err);
+    return r == 0 && !plan->count ? SELECTED_NOTHING : r;
+}
+
+static int run_any(int r)
+{
+    return r == SELECTED_NOTHING ? 0 : r;
 }
 
 static int require_containers(struct engine *engine, const char *name, const struct select_options *options,
@@ -341,19 +437,19 @@ int engine_start(struct engine *engine, const char *name, const struct project *
                  const struct select_options *options, struct error *err)
 {
     int r = require_containers(engine, name, options, err);
-    return r < 0 ? r : run_selected(engine, name, project, options, plan_start_one, false, err);
+    return r < 0 ? r : run_any(run_selected(engine, name, project, options, plan_start_one, false, err));
 }
 
 int engine_stop(struct engine *engine, const char *name, const struct project *project,
                 const struct select_options *options, struct error *err)
 {
-    return run_selected(engine, name, project, options, plan_stop_one, true, err);
+    return run_any(run_selected(engine, name, project, options, plan_stop_one, true, err));
 }
 
 int engine_restart(struct engine *engine, const char *name, const struct project *project,
                    const struct select_options *options, struct error *err)
 {
-    return run_selected(engine, name, project, options, plan_restart_one, false, err);
+    return run_any(run_selected(engine, name, project, options, plan_restart_one, false, err));
 }
 
 int engine_kill(struct engine *engine, const char *name, const struct project *project,
@@ -374,7 +470,7 @@ int engine_rm(const void *owner, struct engine *engine, const char *name, const 
     *ret_names = NULL;
     for (size_t i = 0; i < plan->actual->container_count; i++) {
         struct actual_container *c = plan->actual->containers[i];
-        if (!is_chosen(c, options->services) || (actual_is_up(c) && !options->stop))
+        if (c->record->oneoff || !is_chosen(c, options->services) || (actual_is_up(c) && !options->stop))
             continue;
         struct operation *op = plan_remove_container(plan, c, options->timeout, "asked for");
         op->remove_volumes = options->volumes;

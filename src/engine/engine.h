@@ -151,6 +151,8 @@ int engine_stop(struct engine *engine, const char *name, const struct project *p
                 const struct select_options *options, struct error *err);
 int engine_restart(struct engine *engine, const char *name, const struct project *project,
                    const struct select_options *options, struct error *err);
+/* Those of `run` too. */
+enum { SELECTED_NOTHING = 1 }; /* there was nothing to kill */
 int engine_kill(struct engine *engine, const char *name, const struct project *project,
                 const struct select_options *options, struct error *err);
 /* Removes stopped containers (running ones too with `stop`); *ret_names what was or would be removed. */
@@ -161,6 +163,7 @@ struct pull_options {
     char *const *services;
     bool include_deps, ignore_failures;
     bool quiet;         /* nothing about images that are here already */
+    bool brief;         /* nothing about layers */
     const char *policy; /* missing, always, NULL: by pull_policy */
 };
 

@@ -199,7 +199,7 @@ static void wait_changed(void *data, const struct container_status *status)
     int64_t rest = r > 0 ? settling_ns(op, status) : 0;
     if (rest)
         r = loop_timer(wait->loop, &wait->settle, rest, settled, wait, &err);
-    if (r < 0 && op->timeout < 0)
+    if (r < 0 && op->timeout < 0 && op->wait_for != WAIT_COMPLETED)
         error_wrap(&err, "dependency failed to start");
     if (r > 0)
         operation_report(op, PROGRESS_DONE, word, NULL);

@@ -56,6 +56,7 @@ struct operation {
     const char *doing;   /* word to show instead of the row's */
     bool partial;        /* another operation on the same object goes on: its end is not shown */
     bool quiet;          /* a part of another step: not shown */
+    bool brief;          /* pull: without its layers */
     bool keep_volumes;   /* remove: anonymous volumes wait for the successor */
     bool remove_volumes; /* remove: anonymous volumes go too */
     enum wait_for wait_for;

@@ -226,6 +226,15 @@ static struct operation *plan_recreate(struct up *up, const struct service *serv
     return op;
 }
 
+/* New replicas beside the others are no reason to restart whoever depends on the service. */
+static bool has_recreated(const struct service_plan *plan)
+{
+    for (size_t i = 0; i < plan->remake_count; i++)
+        if (plan->remakes[i]->kind == OP_CONTAINER_RECREATE)
+            return true;
+    return false;
+}
+
 /*
  * A dependent with `restart: true` goes down before a dependency is made anew, and up again after it. Returns
  * the stop, or NULL when no such dependency is made anew.
@@ -236,7 +245,7 @@ static struct operation *plan_restart(struct up *up, const struct service *servi
     struct operation *stop = NULL;
     for (size_t i = 0; i < service->depends_on_count && !up->options->no_start; i++) {
         const struct service_plan *dependency = omap_get(up->services, service->depends_on[i].service);
-        if (!service->depends_on[i].restart || !dependency || !dependency->remake_count)
+        if (!service->depends_on[i].restart || !dependency || !has_recreated(dependency))
             continue;
         if (!stop) {
             stop = plan_add(up->plan, OP_CONTAINER_STOP, container_id(up->plan, c->record->name),
@@ -347,13 +356,16 @@ static void need_dependency(struct up *up, const struct dependency *d, struct op
     for (size_t i = 0; !planned && i < dependency->count; i++) {
         struct operation *wait =
             plan_wait(up, dependency, d->service, i, kind ? WAIT_COMPLETED : WAIT_HEALTHY);
-        wait->optional = !d->required;
+        wait->optional = true;
         if (i == 0)
             dependency->waits[kind] = wait;
         dependency->wait_counts[kind]++;
     }
-    for (size_t i = 0; i < dependency->wait_counts[kind]; i++)
-        plan_need(start, up->plan->operations[dependency->waits[kind]->index + i]);
+    for (size_t i = 0; i < dependency->wait_counts[kind]; i++) {
+        struct operation *wait = up->plan->operations[dependency->waits[kind]->index + i];
+        wait->optional &= !d->required; /* as long as nobody requires it */
+        plan_need(start, wait);
+    }
 }
 
 static int plan_service(struct up *up, const struct service *service, struct error *err)

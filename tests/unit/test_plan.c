@@ -251,6 +251,31 @@ static void test_dependents_restart_around_a_recreated_dependency(void **state)
         needs(find(plan, OP_CONTAINER_START, "demo-web-1"), find(plan, OP_CONTAINER_START, "demo-db-1")));
 }
 
+static void test_another_replica_restarts_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct service *web = add_service(f, "web");
+    add_service(f, "db")->scale = 2;
+    add_dependency(f, web, "db", DEPEND_STARTED, true);
+    add_container(f, "web", 1, STATE_RUNNING);
+    add_container(f, "db", 1, STATE_RUNNING);
+    assert_string_equal(summary(make(f)), "create:demo-db-2 start:demo-db-2");
+}
+
+/* web does without job, api does not: the shared wait counts for api. */
+static void test_a_wait_that_somebody_requires_is_required(void **state)
+{
+    struct fixture *f = *state;
+    add_service(f, "job");
+    add_dependency(f, add_service(f, "web"), "job", DEPEND_COMPLETED, false);
+    struct service *api = add_service(f, "api");
+    add_dependency(f, api, "job", DEPEND_COMPLETED, false);
+    project_service(&f->project, "web")->depends_on[0].required = false;
+    assert_false(find(make(f), OP_CONTAINER_WAIT, "demo-job-1")->optional);
+    api->depends_on[0].required = false;
+    assert_true(find(make(f), OP_CONTAINER_WAIT, "demo-job-1")->optional);
+}
+
 static void test_orphans(void **state)
 {
     struct fixture *f = *state;
@@ -358,6 +383,8 @@ int main(void)
         TEST(test_scaling),
         TEST(test_conditions_become_waits),
         TEST(test_dependents_restart_around_a_recreated_dependency),
+        TEST(test_another_replica_restarts_nobody),
+        TEST(test_a_wait_that_somebody_requires_is_required),
         TEST(test_orphans),
         TEST(test_no_deps),
         TEST(test_waiting_for_all),
