@@ -72,6 +72,8 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
 {
     if (!l->options->no_interpolate)
         loader_interpolate(l, document, scope->environment);
+    if (loader_status(l) < 0)
+        return loader_status(l); /* what an expression did not become is no value to judge */
     struct node *included = NULL, *items = node_get(document, "include");
     if (items)
         loader_include(l, scope, items, &included);
