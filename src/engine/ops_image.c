@@ -4,7 +4,7 @@ static void pull_progress(void *data, const struct transfer_event *e)
 {
     struct operation *op = data;
     struct engine *engine = op->plan->engine;
-    if (!engine->sink || !e->layer)
+    if (!engine->sink || !e->layer || op->brief)
         return;
     bool done = strstr(e->status, "complete") || strstr(e->status, "exists");
     struct progress_event event = {.id = e->layer,

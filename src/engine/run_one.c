@@ -35,7 +35,8 @@ static int bring_up_dependencies(struct engine *engine, const struct project *pr
         omap_set(disabled, e->key, e->value);
     omap_set(disabled, service->name, NULL);
     rest.disabled = disabled;
-    struct up_options up = {.remove_orphans = options->remove_orphans, .timeout = -1, .pull = options->pull};
+    struct up_options up = {.remove_orphans = options->remove_orphans, .timeout = -1, .pull = options->pull,
+                            .quiet_pull = options->quiet_pull};
     return options->no_deps || !rest.services->count ? 0 : engine_up(engine, &rest, &up, err);
 }
 
@@ -120,6 +121,7 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
         omap_set(single.services, service->name, service);
         struct pull_options pull = {
             .quiet = true,
+            .brief = options->quiet_pull,
             .policy = options->pull && strcmp(options->pull, "always") == 0 ? "always" : "missing"};
         r = engine_pull(engine, &single, &pull, err);
     }

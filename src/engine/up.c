@@ -41,7 +41,7 @@ static int wants_pull(struct engine *engine, const struct service *service, cons
     return 0;
 }
 
-static void plan_pull(struct plan *plan, const struct service *service, struct omap *pulled)
+static void plan_pull(struct plan *plan, const struct service *service, bool quiet, struct omap *pulled)
 {
     char *key = mem_printf(plan, "%s %s", service->image, service->platform ? service->platform : "");
     if (omap_has(pulled, key))
@@ -51,6 +51,7 @@ static void plan_pull(struct plan *plan, const struct service *service, struct o
     op->service = service;
     op->name = service->image;
     op->platform = service->platform;
+    op->brief = quiet;
     omap_set(pulled, key, op);
 }
 
@@ -68,7 +69,7 @@ static int bring_images(struct engine *engine, const struct project *project,
         if (r < 0)
             return r;
         if (wanted)
-            plan_pull(plan, e->value, pulled);
+            plan_pull(plan, e->value, options->quiet_pull, pulled);
     }
     int r = plan_run(plan, err);
     if (r < 0 || !plan->count || engine->dry_run)
@@ -123,7 +124,7 @@ int engine_pull(struct engine *engine, const struct project *project, const stru
             wanted = wanted && !str_eq(service->pull_policy, "never");
         }
         if (wanted)
-            plan_pull(plan, service, pulled);
+            plan_pull(plan, service, options->brief, pulled);
         else if (!options->quiet)
             engine_report(engine, service->name, PROGRESS_DONE, "Skipped",
                           "Image is already present locally");

@@ -53,7 +53,8 @@ struct container_view *view_make(const void *owner, const struct engine *engine,
     view->status = *status;
     if (!view->status.created)
         view->status.created = record->created;
-    add_ports(view, record);
+    if (status->state == STATE_RUNNING || status->state == STATE_PAUSED || status->state == STATE_RESTARTING)
+        add_ports(view, record);
     for (size_t i = 0; i < record->endpoint_count; i++) {
         view->networks = strv_add(view, view->networks, record->endpoints[i].network);
         view->addresses =

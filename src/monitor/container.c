@@ -407,8 +407,9 @@ static int on_grace_over(struct loop *loop, struct loop_source *source, uint32_t
 
 int container_signal(struct monitor *m, int number, struct error *err)
 {
-    if (m->phase == PHASE_WAITING && number == SIGKILL)
-        return container_stop_request(m, 0, err);
+    /* Between two runs nobody is there to get it; one that means the end ends the restarts. */
+    if (m->phase == PHASE_WAITING)
+        return number == SIGKILL || number == m->conf.stop_signal ? container_stop_request(m, 0, err) : 0;
     int r = require_process(m, err);
     if (r < 0)
         return r;

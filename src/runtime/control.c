@@ -71,23 +71,32 @@ static int require_running(int r, const char *id, struct error *err)
     return r == NOT_RUNNING ? error_set(err, ESRCH, "container '%.12s' is not running", id) : r;
 }
 
-int container_stop(const struct runtime_dirs *dirs, const char *id, int64_t grace_ns, struct error *err)
+/* A request whose aim is the container's end: a monitor that ended while we asked has nothing more to do. */
+static int request_end(const struct runtime_dirs *dirs, const char *id, enum proto_type type, int64_t value,
+                       struct error *err)
 {
     struct error problem = ERROR_INIT;
-    int r = request(dirs, id, PROTO_STOP, grace_ns < 0 ? -1 : grace_ns, &problem);
+    int r = request(dirs, id, type, value, &problem);
     struct container_status status;
-    /* A monitor that ended while we asked has nothing more to stop. */
     if (r < 0 && container_status_read(dirs, id, &status, NULL) == 0 &&
         (status.state == STATE_EXITED || status.state == STATE_DEAD))
         return 0;
-    return r < 0 ? error_set(err, problem.code, "%s", problem.text) : 0;
+    return r < 0 ? error_set(err, problem.code, "%s", problem.text) : r;
+}
+
+int container_stop(const struct runtime_dirs *dirs, const char *id, int64_t grace_ns, struct error *err)
+{
+    int r = request_end(dirs, id, PROTO_STOP, grace_ns < 0 ? -1 : grace_ns, err);
+    return r < 0 ? r : 0;
 }
 
 int container_kill(const struct runtime_dirs *dirs, const char *id, int signal_number, struct error *err)
 {
     if (signal_number < 1 || signal_number > 64)
         return error_set(err, EINVAL, "signal %d", signal_number);
-    return require_running(request(dirs, id, PROTO_SIGNAL, signal_number, err), id, err);
+    int r = signal_number == SIGKILL ? request_end(dirs, id, PROTO_SIGNAL, signal_number, err)
+                                     : request(dirs, id, PROTO_SIGNAL, signal_number, err);
+    return require_running(r, id, err);
 }
 
 int container_pause(const struct runtime_dirs *dirs, const char *id, bool pause, struct error *err)

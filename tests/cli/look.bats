@@ -26,6 +26,15 @@ YML
     has "Exited (3)"
 }
 
+@test "a container that has ended publishes no ports" {
+    compote stop -t 1 web
+    run -0 compote ps -a web
+    has project-web-1
+    has_not 8090
+    run -0 compote ps -a --format '{{.Ports}}' web
+    [ -z "$output" ]
+}
+
 @test "ps filters by status and service, and prints JSON and templates" {
     run -0 compote ps -a --status exited --services
     [ "$output" = gone ]

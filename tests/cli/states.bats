@@ -52,6 +52,66 @@ YML
     [ "$(pid_of side)" != "$pid" ]
 }
 
+# web depends on db, with `restart: true`; log depends on db; job only runs when its profile is asked for.
+chain_file()
+{
+    compose_file <<'YML'
+x-idle: &idle {image: busybox, init: true, command: [sleep, infinity]}
+services:
+  web: {<<: *idle, depends_on: {db: {condition: service_healthy, restart: true}}}
+  log: {<<: *idle, depends_on: [db]}
+  db:
+    <<: *idle
+    command: ["sh", "-c", "rm -f /up; sleep 0.5; touch /up; exec sleep infinity"]
+    healthcheck: {test: [CMD, test, -e, /up], interval: 100ms, retries: 100}
+  job: {<<: *idle, profiles: [job]}
+YML
+}
+
+@test "restart of one service restarts who depends on it with restart: true" {
+    chain_file
+    compote up -d
+    local web log
+    web=$(pid_of web) log=$(pid_of log)
+    compote restart -t 1 --no-deps db
+    [ "$(pid_of web)" = "$web" ]
+    run -0 compote restart -t 1 db
+    has "project-db-1 Healthy" "project-web-1 Restarting"
+    [ "$(pid_of web)" != "$web" ]
+    [ "$(pid_of log)" = "$log" ]
+}
+
+@test "start brings dependencies up first, waits for their conditions, and leaves inactive profiles alone" {
+    chain_file
+    compote --profile job up -d
+    compote --profile job stop -t 1
+    run -0 compote start web
+    has "project-db-1 Healthy"
+    has_state project-web-1 running
+    has_state project-db-1 running
+    has_state project-log-1 exited
+    compote start
+    has_state project-log-1 running
+    has_state project-job-1 exited
+    compote restart -t 1
+    has_state project-job-1 exited
+    compote start job
+    has_state project-job-1 running
+}
+
+@test "kill ends a container that waits for its restart" {
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["sh", "-c", "exit 3"], restart: always}
+YML
+    compote up -d
+    eventually has_state project-web-1 restarting
+    compote kill web
+    has_state project-web-1 exited
+    run -0 compote kill
+    has "No container to kill"
+}
+
 @test "kill sends any signal" {
     compote up -d
     eventually says web ready
@@ -79,6 +139,17 @@ YML
     has_state project-web-1 running
     compote rm -f -s web
     [ -z "$(state_of project-web-1)" ]
+}
+
+@test "rm leaves the containers of run alone" {
+    compote run --no-deps --name once side true
+    run -0 compote rm -f
+    has "No stopped containers"
+    compote up -d
+    compote stop -t 1 side
+    compote rm -f
+    [ -z "$(state_of project-side-1)" ]
+    has_state once exited
 }
 
 @test "create makes containers that start later" {

@@ -79,6 +79,12 @@ id_of()
     has_state project-two-1 running
 }
 
+@test "up --quiet-pull says nothing about layers" {
+    run -0 compote up -d --quiet-pull
+    has Pulling Pulled
+    has_not "Pulling fs layer" Downloading "Pull complete"
+}
+
 @test "up --no-start creates and does not start" {
     compote up --no-start
     has_state project-one-1 created
