@@ -283,6 +283,26 @@ static void mask_thermal(json_t *masked)
     }
 }
 
+/*
+ * With cgroup v1 a runtime may leave the tmpfs above the hierarchies writable. They are named one by one,
+ * because covering the tmpfs uncovers what the runtime has still to make read-only below.
+ */
+static void protect_cgroup1(const struct container_spec *spec, json_t *readonly)
+{
+    static const char top[] = "/sys/fs/cgroup";
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char **names;
+    if (fs_exists("/sys/fs/cgroup/cgroup.controllers") || bundle_target_is_taken(spec, top) ||
+        fs_list(tmp, top, &names, NULL) < 0 || !names)
+        return;
+    json_add_strings(readonly, top, NULL);
+    for (; *names; names++) {
+        char *path = mem_printf(tmp, "%s/%s", top, *names), link[8];
+        if (!str_eq(*names, "unified") && readlink(path, link, sizeof(link)) < 0)
+            json_add_strings(readonly, path, NULL);
+    }
+}
+
 static int add_linux(const struct bundle *bundle, json_t *linux_part, struct error *err)
 {
     const struct container_spec *spec = bundle->spec;
@@ -299,8 +319,9 @@ static int add_linux(const struct bundle *bundle, json_t *linux_part, struct err
         json_t *masked = path_list(masked_paths, ARRAY_SIZE(masked_paths));
         mask_thermal(masked);
         json_object_set_new(linux_part, "maskedPaths", masked);
-        json_object_set_new(linux_part, "readonlyPaths",
-                            path_list(readonly_paths, ARRAY_SIZE(readonly_paths)));
+        json_t *readonly = path_list(readonly_paths, ARRAY_SIZE(readonly_paths));
+        protect_cgroup1(spec, readonly);
+        json_object_set_new(linux_part, "readonlyPaths", readonly);
     }
     return 0;
 }

@@ -27,8 +27,7 @@ static json_t *mount_bind_new(const char *source, const char *target, bool read_
     return mount;
 }
 
-/* True when the user mounts something at `target`, which then takes the place of ours. */
-static bool is_taken(const struct container_spec *spec, const char *target)
+bool bundle_target_is_taken(const struct container_spec *spec, const char *target)
 {
     for (size_t i = 0; i < spec->mount_count; i++) {
         char *clean = path_clean(NULL, spec->mounts[i].target);
@@ -60,7 +59,7 @@ static void add_system(const struct bundle *bundle, json_t *mounts)
         {"/dev/mqueue",    "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}                       },
     };
     for (size_t i = 0; i < ARRAY_SIZE(system); i++) {
-        if (is_taken(spec, system[i].target))
+        if (bundle_target_is_taken(spec, system[i].target))
             continue;
         if (str_eq(system[i].type, "mqueue") && str_eq(spec->ipc_mode, "host") && fs_exists("/dev/mqueue")) {
             json_array_append_new(mounts, mount_bind_new("/dev/mqueue", "/dev/mqueue", false));
@@ -77,7 +76,7 @@ static void add_system(const struct bundle *bundle, json_t *mounts)
 static void add_shm(const struct bundle *bundle, json_t *mounts)
 {
     const struct container_spec *spec = bundle->spec;
-    if (is_taken(spec, "/dev/shm") || str_eq(spec->ipc_mode, "none"))
+    if (bundle_target_is_taken(spec, "/dev/shm") || str_eq(spec->ipc_mode, "none"))
         return;
     if (str_eq(spec->ipc_mode, "host")) {
         json_array_append_new(mounts, mount_bind_new("/dev/shm", "/dev/shm", false));
@@ -101,7 +100,7 @@ static int add_etc_file(const struct bundle *bundle, json_t *mounts, const char 
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *target = mem_printf(tmp, "/etc/%s", name),
          *path = mem_printf(tmp, "%s/%s", bundle->paths->dir, name);
-    if (is_taken(bundle->spec, target))
+    if (bundle_target_is_taken(bundle->spec, target))
         return 0;
     char *host = NULL;
     if (!content) {

@@ -101,6 +101,8 @@ int bundle_write(const struct bundle *bundle, struct error *err);
 json_t *bundle_process(const struct bundle *bundle, char *const *argv, char *const *env, const char *cwd,
                        bool tty);
 int bundle_mounts(const struct bundle *bundle, json_t *mounts, struct error *err); /* bundle_mounts.c */
+/* True when the user mounts something at `target`, which then takes the place of ours. */
+bool bundle_target_is_taken(const struct container_spec *spec, const char *target);
 int bundle_resources(const struct bundle *bundle, json_t *linux_part, struct error *err); /* bundle_res.c */
 int bundle_devices(const struct bundle *bundle, json_t *linux_part, json_t *rules, struct error *err);
 json_t *bundle_rlimits(const struct container_spec *spec);

@@ -23,7 +23,7 @@ must()
         'CapBnd=00000000a80425fb' 'CapAmb=0000000000000000' 'Seccomp:=2' 'NoNewPrivs=0' 'pid=1' 'cgroup=/' \
         'descriptors=0' 'oom_score_adj=[0-9]+' \
         'kcore=(empty|ENOENT)' 'write_sysctl=EROFS' 'write_sysrq=(EROFS|ENOENT)' 'write_sys=EROFS' \
-        'mkdir_cgroup_v1=(EROFS|ENOENT)' \
+        'mkdir_cgroup_v1=(EROFS|ENOENT)' 'mkdir_cgroup_top=EROFS' \
         'mknod_mem=(EPERM|ok)' 'open_mem=(EPERM|ENOENT|EACCES)' 'mknod_null=ok' 'open_null=ok' \
         'sys_firmware=' 'proc_acpi=' 'proc_scsi=' \
         'dev=console core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero |dev=core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero '
@@ -33,6 +33,12 @@ must()
         'kexec_load=EPERM' 'pivot_root=EPERM' 'swapon=EPERM' 'reboot=EPERM' 'unknown=ENOSYS' 'x32=ENOSYS' \
         'socket_alg=EPERM' 'socket_alg_upper_half=EPERM' 'socket_vsock=EPERM' 'socket_inet=ok' \
         'personality=EPERM' 'chroot=ok' 'ptrace=ok'
+}
+
+@test "cgroups are read-only, whatever their version" {
+    run -0 run_to_end 0000000001 '{}' sh -c \
+        'for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do mkdir "$d/x" 2>/dev/null && echo "$d"; done; echo end'
+    [ "$output" = end ]
 }
 
 @test "another user has no capability left" {

@@ -84,6 +84,7 @@ static void tell_files(void)
     tell_write("write_sys", "/sys/kernel/mm/ksm/run");
     tell("mkdir_cgroup", mkdir("/sys/fs/cgroup/probe", 0755));
     tell("mkdir_cgroup_v1", mkdir("/sys/fs/cgroup/memory/probe", 0755));
+    tell("mkdir_cgroup_top", mkdir("/sys/fs/cgroup/probe", 0755));
     tell("mknod_mem", mknod("/tmp/mem", S_IFCHR | 0600, makedev(1, 1)));
     tell_write("open_mem", "/tmp/mem");
     unlink("/tmp/mem");
