@@ -128,13 +128,19 @@ static int add_etc(const struct bundle *bundle, json_t *mounts, struct error *er
     return r;
 }
 
-/* The directory or file below a volume, refused when a link is on the way. */
-static int subpath_source(const void *owner, const struct mount_spec *m, char **ret, struct error *err)
+static char *subpath_place(const void *owner, const struct container_paths *paths,
+                           const struct container_spec *spec, const struct mount_spec *m)
 {
-    if (str_is_empty(m->subpath)) {
-        *ret = m->source;
-        return 0;
-    }
+    return mem_printf(owner, "%s/subpath-%zu", paths->bundle, (size_t)(m - spec->mounts));
+}
+
+/*
+ * The directory or file below a volume, refused when a link is on the way. What was opened is mounted in the
+ * bundle, and the runtime is given that: who can write to the volume could put a link in its place before the
+ * runtime goes the way again.
+ */
+static int subpath_mount(const struct mount_spec *m, const char *place, struct error *err)
+{
     cleanup_close int volume = -1;
     cleanup_close int fd = -1;
     int r = fs_open_dir(m->source, &volume, err);
@@ -143,10 +149,21 @@ static int subpath_source(const void *owner, const struct mount_spec *m, char **
     if (r == -EXDEV || r == -ELOOP)
         return error_set(err, EPERM, "subpath '%s' of the volume for '%s' leads out of it, or over a link",
                          m->subpath, m->target);
-    if (r < 0)
-        return error_wrap(err, "subpath '%s' of the volume for '%s'", m->subpath, m->target);
-    *ret = mem_printf(owner, "%s/%s", m->source, m->subpath);
-    return 0;
+    if (r == 0)
+        r = rootfs_mount_opened(fd, place, err);
+    return r < 0 ? error_wrap(err, "subpath '%s' of the volume for '%s'", m->subpath, m->target) : 0;
+}
+
+void subpaths_take(const struct container_paths *paths, const struct container_spec *spec)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct mount_spec *m = &spec->mounts[i];
+        char *place = subpath_place(tmp, paths, spec, m);
+        /* The container goes on with what it has; without the place a restart fails and says why. */
+        if (!str_is_empty(m->subpath) && subpath_mount(m, place, NULL) < 0)
+            remove(place);
+    }
 }
 
 static int bind_source(const struct mount_spec *m, struct error *err)
@@ -189,7 +206,7 @@ static int add_user_mount(const struct bundle *bundle, const struct mount_spec *
     if (str_is_empty(m->target) || m->target[0] != '/')
         return error_set(err, EINVAL, "mount target '%s' is not an absolute path",
                          m->target ? m->target : "");
-    char *target = path_clean(tmp, m->target), *source = NULL;
+    char *target = path_clean(tmp, m->target), *source = m->source;
     if (str_eq(target, "/"))
         return error_set(err, EINVAL, "'/' cannot be the target of a mount");
     if (m->type == MOUNT_TMPFS) {
@@ -201,8 +218,10 @@ static int add_user_mount(const struct bundle *bundle, const struct mount_spec *
     int r = m->type == MOUNT_BIND ? bind_source(m, err) : 0;
     if (r == 0 && m->type == MOUNT_VOLUME && m->copy_up)
         r = volume_copy_up(bundle->root_fd, target, m->source, err);
-    if (r == 0)
-        r = subpath_source(tmp, m, &source, err);
+    if (r == 0 && !str_is_empty(m->subpath)) {
+        source = subpath_place(tmp, bundle->paths, bundle->spec, m);
+        r = subpath_mount(m, source, err);
+    }
     if (r < 0)
         return r;
     /* What is mounted below a directory becomes read-only with it; crun refuses this option for a file. */

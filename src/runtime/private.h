@@ -79,6 +79,11 @@ int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *
 /* Clones what is mounted at `path` in the mount namespace of a container and mounts it at `target` here. */
 int rootfs_take_mount(int pidfd, const char *path, const char *target, struct error *err);
 
+/* Mounts what `fd` refers to at `target`, which is made anew. Only in the mount namespace of a start. */
+int rootfs_mount_opened(int fd, const char *target, struct error *err);
+/* Subpaths of volumes once more, in the mount namespace of a new monitor (bundle_mounts.c). */
+void subpaths_take(const struct container_paths *paths, const struct container_spec *spec);
+
 /* Opens the merged root and refuses one where /dev, /proc or /sys is not a real directory. */
 int rootfs_open_checked(const struct container_paths *paths, int *ret_fd, struct error *err);
 

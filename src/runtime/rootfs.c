@@ -184,6 +184,22 @@ int rootfs_take_mount(int pidfd, const char *path, const char *target, struct er
     return 0;
 }
 
+int rootfs_mount_opened(int fd, const char *target, struct error *err)
+{
+    struct stat st;
+    cleanup_close int tree = (int)syscall(SYS_open_tree, fd, "",
+                                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    if (tree < 0 || fstat(tree, &st) < 0)
+        return error_errno(err, "clone a mount");
+    if (remove(target) < 0 && errno != ENOENT)
+        return error_errno(err, "replace '%s'", target);
+    if (S_ISDIR(st.st_mode) ? mkdir(target, 0700) < 0 : mknod(target, S_IFREG | 0600, 0) < 0)
+        return error_errno(err, "make '%s'", target);
+    if (syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return error_errno(err, "mount '%s'", target);
+    return 0;
+}
+
 static int open_strict(int dir_fd, const char *path, int flags, int *ret_fd)
 {
     struct open_how how = {.flags = (unsigned long long)(flags | O_CLOEXEC),

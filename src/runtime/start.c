@@ -186,6 +186,8 @@ static int start_child(struct start *start, bool adopt_only, int (*prepare)(void
             r = rootfs_take_mount(pidfd, "/", start->paths.merged, err);
         if (r == 0)
             r = join_shm(start, err);
+        if (r == 0)
+            subpaths_take(&start->paths, start->spec);
         return r < 0 ? r : exec_monitor(start, true, err);
     }
     if (adopt_only)

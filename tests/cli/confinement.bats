@@ -153,6 +153,10 @@ JSON
     touch "$work/volume/inside/file"
     run -0 run_to_end 0000000001 '{"mounts":[{"type":1,"source":"'"$work/volume"'","subpath":"inside","target":"/v"}]}' ls /v
     [ "$output" = file ]
+    ctr remove 0000000001
+    run -1 run_to_end 0000000001 '{"mounts":[{"type":1,"source":"'"$work/volume"'","subpath":"inside/file","target":"/v/f","read_only":true}]}' \
+        sh -c 'stat -c %F /v/f; echo x >/v/f'
+    [[ $output == *"regular empty file"*Read-only* ]]
     for subpath in .. ../.. link link/etc inside/../..; do
         create 0000000002 '{"mounts":[{"type":1,"source":"'"$work/volume"'","subpath":"'$subpath'","target":"/v"}]}' true
         run -1 ctr start 0000000002

@@ -38,7 +38,9 @@ counter='i=0; trap "echo end; exit 5" TERM; while :; do i=$((i+1)); echo $i; sle
 }
 
 @test "an adopted container is restarted by its policy" {
-    create 0000000001 '{"restart":1}' sh -c 'echo run; echo x >>/count; exec sleep 1000'
+    mkdir -p "$work/volume/inside"
+    create 0000000001 '{"restart":1,"mounts":[{"type":1,"source":"'"$work/volume"'","subpath":"inside","target":"/v"}]}' \
+        sh -c 'echo run; echo x >>/count; echo x >>/v/count; exec sleep 1000'
     ctr start 0000000001
     kill_monitor 0000000001
     ctr adopt 0000000001
@@ -47,6 +49,7 @@ counter='i=0; trap "echo end; exit 5" TERM; while :; do i=$((i+1)); echo $i; sle
     wait_for 0000000001 state=running restart_count=1
     until [ "$(log 0000000001 | grep -c run)" = 2 ]; do :; done
     [ "$(ctr exec 0000000001 -- cat /count | wc -l)" = 2 ]
+    [ "$(wc -l <"$work/volume/inside/count")" = 2 ]
 }
 
 @test "adopting is for lost monitors only" {
