@@ -203,7 +203,45 @@ static void emit_search(struct program *program, const struct ranges *ranges, si
     emit_search(program, ranges, middle, last, arch);
 }
 
-static void set_verdict(uint8_t *verdicts, uint32_t arch, const char *names, enum verdict verdict)
+/*
+ * Where the kernel has socketcall or ipc, libseccomp gives the calls behind these a number of its own making,
+ * below 0. The calls have had real ones too since Linux 4.3 and 5.1, among these numbers.
+ */
+enum { DIRECT_FIRST = 300, DIRECT_LAST = 430 };
+
+/* Names with that number of libseccomp's; index 0 is DIRECT_FIRST. 0: none. */
+struct arch_numbers {
+    uint32_t arch;
+    int pseudo[DIRECT_LAST - DIRECT_FIRST + 1];
+};
+
+static struct arch_numbers arch_numbers(uint32_t arch)
+{
+    struct arch_numbers numbers = {.arch = arch};
+    if (seccomp_syscall_resolve_name_arch(arch, "socket") >= 0)
+        return numbers;
+    for (int number = DIRECT_FIRST; number <= DIRECT_LAST; number++) {
+        char *name = seccomp_syscall_resolve_num_arch(arch, number);
+        int other = name ? seccomp_syscall_resolve_name_arch(arch, name) : 0;
+        if (other < 0 && other != __NR_SCMP_ERROR)
+            numbers.pseudo[number - DIRECT_FIRST] = other;
+        free(name);
+    }
+    return numbers;
+}
+
+/* Negative when the architecture has no such call. */
+static int number_of(const struct arch_numbers *numbers, const char *name)
+{
+    int number = seccomp_syscall_resolve_name_arch(numbers->arch, name);
+    for (size_t i = 0; number < 0 && number != __NR_SCMP_ERROR && i < ARRAY_SIZE(numbers->pseudo); i++)
+        if (numbers->pseudo[i] == number)
+            return DIRECT_FIRST + (int)i;
+    return number;
+}
+
+static void set_verdict(uint8_t *verdicts, const struct arch_numbers *numbers, const char *names,
+                        enum verdict verdict)
 {
     char name[64];
     for (const char *p = names; *p; p += strspn(p, " ")) {
@@ -211,7 +249,7 @@ static void set_verdict(uint8_t *verdicts, uint32_t arch, const char *names, enu
         if (n < sizeof(name)) {
             memcpy(name, p, n);
             name[n] = '\0';
-            int number = seccomp_syscall_resolve_name_arch(arch, name);
+            int number = number_of(numbers, name);
             if (number >= 0 && number < NUMBER_MAX)
                 verdicts[number] = (uint8_t)verdict;
         }
@@ -222,20 +260,21 @@ static void set_verdict(uint8_t *verdicts, uint32_t arch, const char *names, enu
 static void emit_arch(struct program *program, uint32_t arch, uint64_t caps)
 {
     uint8_t verdicts[NUMBER_MAX] = {VERDICT_ENOSYS};
-    set_verdict(verdicts, arch, allowed, VERDICT_ALLOW);
+    const struct arch_numbers numbers = arch_numbers(arch);
+    set_verdict(verdicts, &numbers, allowed, VERDICT_ALLOW);
     for (size_t i = 0; i < ARRAY_SIZE(restricted); i++)
-        set_verdict(verdicts, arch, restricted[i].names, VERDICT_EPERM);
-    set_verdict(verdicts, arch, "clone3", VERDICT_ENOSYS); /* its flags lie in memory: use clone */
-    set_verdict(verdicts, arch, "clone", VERDICT_CLONE);
+        set_verdict(verdicts, &numbers, restricted[i].names, VERDICT_EPERM);
+    set_verdict(verdicts, &numbers, "clone3", VERDICT_ENOSYS); /* its flags lie in memory: use clone */
+    set_verdict(verdicts, &numbers, "clone", VERDICT_CLONE);
     for (size_t i = 0; i < ARRAY_SIZE(restricted); i++)
         if (restricted[i].cap >= 0 && caps & (UINT64_C(1) << restricted[i].cap))
-            set_verdict(verdicts, arch, restricted[i].names, VERDICT_ALLOW);
+            set_verdict(verdicts, &numbers, restricted[i].names, VERDICT_ALLOW);
     if (caps & (UINT64_C(1) << CAP_SYS_ADMIN))
-        set_verdict(verdicts, arch, "clone", VERDICT_ALLOW);
-    set_verdict(verdicts, arch, "socket", VERDICT_SOCKET);
+        set_verdict(verdicts, &numbers, "clone", VERDICT_ALLOW);
+    set_verdict(verdicts, &numbers, "socket", VERDICT_SOCKET);
     /* Its arguments lie in memory, where a filter cannot look; C libraries fall back to socket and so on. */
-    set_verdict(verdicts, arch, "socketcall", VERDICT_ENOSYS);
-    set_verdict(verdicts, arch, "personality", VERDICT_PERSONALITY);
+    set_verdict(verdicts, &numbers, "socketcall", VERDICT_ENOSYS);
+    set_verdict(verdicts, &numbers, "personality", VERDICT_PERSONALITY);
 
     struct ranges ranges = {.count = 0};
     for (uint32_t i = 0; i < NUMBER_MAX; i++)
