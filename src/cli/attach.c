@@ -17,6 +17,13 @@ struct shown {
     bool ended; /* its end has been told */
 };
 
+/* A display at work, as while containers stop, is drawn over the lines above it. */
+static void make_room(void *data)
+{
+    struct attachment *attachment = data;
+    renderer_clear(attachment->session->renderer);
+}
+
 int attachment_new(struct session *session, const struct attach_options *options, struct attachment **ret,
                    struct error *err)
 {
@@ -30,6 +37,8 @@ int attachment_new(struct session *session, const struct attach_options *options
         .color = !options->no_color && app_color(session->app, session->app->config.out_tty),
         .out = stdout,
         .err = options->one_stream ? stdout : stderr,
+        .before = make_room,
+        .data = attachment,
     };
     attachment->printer = log_printer_new(attachment, &printer);
     int r = options->follow ? log_watch_new(attachment, engine_loop(session->engine), &attachment->watch, err)

@@ -67,6 +67,8 @@ static void print_line(struct log_source *source, int stream)
     const struct log_printer *printer = source->printer;
     struct pending *line = &source->pending[stream];
     FILE *f = stream ? printer->options.err : printer->options.out;
+    if (printer->options.before)
+        printer->options.before(printer->options.data);
     print_prefix(source, f);
     if (printer->options.timestamps && line->time)
         fprintf(f, "%s ", line->time);
@@ -120,7 +122,10 @@ void log_source_finish(struct log_source *source)
 
 void log_source_status(struct log_source *source, const char *text)
 {
-    FILE *f = source->printer->options.out;
+    const struct log_printer_options *options = &source->printer->options;
+    FILE *f = options->out;
+    if (options->before)
+        options->before(options->data);
     if (source->printer->options.color)
         fprintf(f, "\033[%sm%s %s\033[0m\n", source->color, source->name, text);
     else

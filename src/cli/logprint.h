@@ -16,6 +16,8 @@
 struct log_printer_options {
     bool no_prefix, timestamps, color;
     FILE *out, *err;
+    void (*before)(void *data); /* called before something is printed; may be NULL */
+    void *data;
 };
 
 struct log_printer {

@@ -67,6 +67,14 @@ void renderer_mute(struct renderer *renderer, bool mute)
     renderer->muted = mute && renderer->sink.tick;
 }
 
+void renderer_clear(struct renderer *renderer)
+{
+    if (renderer->sink.tick && render_tty_clear(renderer)) {
+        renderer->dirty = true;
+        render_flush(renderer);
+    }
+}
+
 void render_message(struct renderer *renderer, const struct progress_event *event)
 {
     bool warns = event->state == PROGRESS_WARNING && !str_starts(event->text, "Warning");

@@ -63,6 +63,9 @@ void renderer_set_title(struct renderer *renderer, const char *title);
 /* While muted a display in place shows nothing but messages and errors: the terminal is somebody else's. */
 void renderer_mute(struct renderer *renderer, bool mute);
 
+/* Takes a display in place off the screen, so that somebody else can print; it comes back below that. */
+void renderer_clear(struct renderer *renderer);
+
 /* The message's text as a line of its own. */
 void render_message(struct renderer *renderer, const struct progress_event *event);
 
@@ -76,6 +79,7 @@ int64_t render_now(const struct renderer *renderer);
 void render_tty_event(struct progress_sink *sink, const struct progress_event *event);
 void render_tty_tick(struct progress_sink *sink);
 void render_tty_finish(struct progress_sink *sink);
+bool render_tty_clear(struct renderer *renderer); /* whether there was a frame */
 void render_tty_message(struct renderer *renderer, const struct progress_event *event);
 void render_plain_event(struct progress_sink *sink, const struct progress_event *event);
 void render_json_event(struct progress_sink *sink, const struct progress_event *event);

@@ -274,15 +274,21 @@ static void draw(struct renderer *renderer)
     render_flush(renderer);
 }
 
+bool render_tty_clear(struct renderer *renderer)
+{
+    int columns, rows;
+    if (renderer->drawn_count == 0)
+        return false;
+    renderer->options.size(renderer->options.fd, &columns, &rows);
+    rewind_frame(renderer, columns < 10 ? 10 : columns);
+    renderer->out = mem_append_str(renderer->out, "\033[J");
+    return true;
+}
+
 /* Above the frame, which is drawn anew below it. */
 void render_tty_message(struct renderer *renderer, const struct progress_event *event)
 {
-    int columns, rows;
-    renderer->options.size(renderer->options.fd, &columns, &rows);
-    bool frame = renderer->drawn_count > 0;
-    rewind_frame(renderer, columns < 10 ? 10 : columns);
-    if (frame)
-        renderer->out = mem_append_str(renderer->out, "\033[J");
+    bool frame = render_tty_clear(renderer);
     render_message(renderer, event);
     if (frame)
         draw(renderer);

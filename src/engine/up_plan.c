@@ -445,6 +445,16 @@ static void plan_orphans(struct up *up)
     engine_report(up->plan->engine, NULL, PROGRESS_WARNING, text, NULL);
 }
 
+/* The display of an attached `up` ends with the first start: by then everything is made, and shown. */
+static void make_before_start(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        for (size_t m = 0; plan->operations[i]->kind == OP_CONTAINER_START && m < plan->count; m++)
+            if (plan->operations[m]->kind == OP_CONTAINER_CREATE ||
+                plan->operations[m]->kind == OP_CONTAINER_RECREATE)
+                plan_need(plan->operations[i], plan->operations[m]);
+}
+
 int up_plan_make(const void *owner, struct engine *engine, const struct project *project,
                  struct actual *actual, const struct up_options *options, const struct omap *image_ids,
                  struct plan **ret, struct error *err)
@@ -466,6 +476,8 @@ int up_plan_make(const void *owner, struct engine *engine, const struct project 
     }
     if (options->wait && !options->no_start)
         plan_final_waits(&up);
+    if (options->attach)
+        make_before_start(plan);
     *ret = plan;
     return 0;
 }

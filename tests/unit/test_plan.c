@@ -251,6 +251,23 @@ static void test_dependents_restart_around_a_recreated_dependency(void **state)
         needs(find(plan, OP_CONTAINER_START, "demo-web-1"), find(plan, OP_CONTAINER_START, "demo-db-1")));
 }
 
+static void ignore(void *data UNUSED, const struct container_view *container UNUSED)
+{
+}
+
+static void test_attached_everything_is_made_before_something_starts(void **state)
+{
+    struct fixture *f = *state;
+    add_service(f, "web");
+    add_service(f, "db");
+    assert_false(needs(find(make(f), OP_CONTAINER_START, "demo-web-1"),
+                       find(make(f), OP_CONTAINER_CREATE, "demo-db-1")));
+    f->options.attach = ignore;
+    struct plan *plan = make(f);
+    assert_true(needs(find(plan, OP_CONTAINER_START, "demo-web-1"), find(plan, OP_CONTAINER_CREATE, "demo-db-1")));
+    assert_true(needs(find(plan, OP_CONTAINER_START, "demo-db-1"), find(plan, OP_CONTAINER_CREATE, "demo-web-1")));
+}
+
 static void test_another_replica_restarts_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -383,6 +400,7 @@ int main(void)
         TEST(test_scaling),
         TEST(test_conditions_become_waits),
         TEST(test_dependents_restart_around_a_recreated_dependency),
+        TEST(test_attached_everything_is_made_before_something_starts),
         TEST(test_another_replica_restarts_nobody),
         TEST(test_a_wait_that_somebody_requires_is_required),
         TEST(test_orphans),

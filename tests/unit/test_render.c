@@ -126,6 +126,25 @@ static void test_tty_frames(void **state UNUSED)
                         "\033[J\033[?25h");
 }
 
+/* Containers' output while they stop: it goes where the frame was, and the frame below it. */
+static void test_tty_makes_room(void **state UNUSED)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct renderer *renderer = start(tmp, "tty", false, false);
+    renderer_clear(renderer);
+    assert_string_equal(take(tmp, renderer), "");
+    send(renderer, "Container a", NULL, PROGRESS_DONE, "Stopped", NULL, 0, 0);
+    take(tmp, renderer);
+    renderer_clear(renderer);
+    assert_string_equal(take(tmp, renderer), "\033[2A\r\033[J");
+    renderer_clear(renderer);
+    renderer->sink.tick(&renderer->sink);
+    assert_string_equal(take(tmp, renderer),
+                        "\033[?25l[+] Running 1/1\033[K\n"
+                        " ✔ Container a  Stopped                               0.0s \033[K\n"
+                        "\033[J\033[?25h");
+}
+
 static void test_tty_is_still_when_nothing_happens(void **state UNUSED)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -224,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_quiet),
         cmocka_unit_test(test_tty_frames),
+        cmocka_unit_test(test_tty_makes_room),
         cmocka_unit_test(test_tty_is_still_when_nothing_happens),
         cmocka_unit_test(test_tty_colors_and_dry_run),
         cmocka_unit_test(test_tty_after_resize),
