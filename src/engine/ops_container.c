@@ -38,6 +38,7 @@ static int publish(struct engine *engine, const struct container_record *record,
                                 .internal_only = true,
                                 .networks = mem_array(tmp, struct netd_network, record->endpoint_count),
                                 .network_count = record->endpoint_count,
+                                .links = record->links,
                                 .ports = record->ports,
                                 .port_count = record->port_count};
     for (size_t i = 0; i < record->endpoint_count; i++) {

@@ -66,18 +66,43 @@ static void make_labels(struct container_record *record, const struct spec_reque
     talloc_free(tmp);
 }
 
+/* Adds a name the way that netd compares them: in lower case. */
+static char **add_name(const void *owner, char **names, const char *name)
+{
+    char *lower = mem_strdup(NULL, name);
+    for (char *c = lower; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c += 'a' - 'A';
+    if (!strv_contains(names, lower))
+        names = strv_add(owner, names, lower);
+    talloc_free(lower);
+    return names;
+}
+
 static char **endpoint_names(const void *owner, const struct spec_request *request,
                              const struct container_record *record, const struct service_network *network)
 {
     bool aliases = !record->oneoff || request->oneoff->use_aliases;
-    char **names = strv_new(owner, record->name, NULL);
+    char **names = add_name(owner, NULL, record->name);
     names = strv_addf(owner, names, "%.12s", record->id);
     if (aliases)
-        names = strv_add(owner, names, request->service->name);
+        names = add_name(owner, names, request->service->name);
     for (char **a = aliases && network ? network->aliases : NULL; a && *a; a++)
-        if (!strv_contains(names, *a))
-            names = strv_add(owner, names, *a);
+        names = add_name(owner, names, *a);
     return names;
+}
+
+/* `links` of the form "service:alias", `external_links` "container:alias"; without alias the name does by itself. */
+static void add_links(struct container_record *record, char *const *links)
+{
+    for (; links && *links; links++) {
+        const char *colon = strchr(*links, ':');
+        if (!colon)
+            continue;
+        char *link = mem_printf(NULL, "%s %.*s", colon + 1, (int)(colon - *links), *links);
+        record->links = add_name(record, record->links, link);
+        talloc_free(link);
+    }
 }
 
 struct ordered_network {
@@ -228,6 +253,8 @@ int spec_make_record(const void *owner, struct engine *engine, const struct spec
     make_labels(record, request);
     make_namespace(record, engine, service);
     make_endpoints(record, engine, request);
+    add_links(record, service->links);
+    add_links(record, service->external_links);
     int r = make_ports(record, request, err);
     if (r < 0) {
         talloc_free(record);

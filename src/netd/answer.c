@@ -52,10 +52,24 @@ static bool strip_network(const char *name, const char *network, char to[DNS_NAM
     return true;
 }
 
+/* What the asker calls `alias` by a link of its own, under the name that others have for it. */
+static void find_linked(const struct omap *records, const struct netd_record *asker, const char *alias,
+                        unsigned type, struct found *found)
+{
+    for (char **link = asker->links; link && *link; link++) {
+        const char *target = str_after(*link, alias);
+        if (!target || *target != ' ')
+            continue;
+        for (size_t i = 0; i < asker->network_count && !found->is_known; i++)
+            find_on_network(records, asker->networks[i].network, target + 1, type, found);
+    }
+}
+
 static void find_name(const struct omap *records, const struct netd_record *asker,
                       const struct dns_query *query, struct found *found)
 {
     char shorter[DNS_NAME];
+    find_linked(records, asker, query->name, query->type, found);
     for (size_t i = 0; i < asker->network_count && !found->is_known; i++)
         find_on_network(records, asker->networks[i].network, query->name, query->type, found);
     for (size_t i = 0; i < asker->network_count && !found->is_known; i++)

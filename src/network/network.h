@@ -101,6 +101,7 @@ struct netd_record {
                                      first is the one that a look-up of the address gives */
     } * networks;
     size_t network_count;
+    char **links; /* "alias target": names for this container alone; target is one of the others' names */
     struct port_map *ports;
     size_t port_count;
 };

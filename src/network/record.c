@@ -74,6 +74,12 @@ int record_print(const void *owner, const struct netd_record *record, char **ret
         if (r < 0)
             return r;
     }
+    for (char **link = record->links; link && *link; link++) {
+        const char *blank = strchr(*link, ' ');
+        if (!blank || !is_word(mem_strndup(tmp, *link, (size_t)(blank - *link))) || !is_word(blank + 1))
+            return error_set(err, EINVAL, "link '%s' is not two names", *link);
+        text = mem_append_printf(text, "link %s\n", *link);
+    }
     for (size_t i = 0; i < record->port_count; i++) {
         const struct port_map *port = &record->ports[i];
         text = mem_append_printf(text, "port %s %s %u %s %u\n", record_protocol_name(port->protocol),
@@ -148,6 +154,10 @@ static bool parse_line(struct netd_record *record, const char *line)
     }
     if (str_eq(fields[0], "internal") && !fields[1])
         return record->internal_only = true;
+    if (str_eq(fields[0], "link") && strv_len(fields) == 3) {
+        record->links = strv_addf(record, record->links, "%s %s", fields[1], fields[2]);
+        return true;
+    }
     if (str_eq(fields[0], "network"))
         return parse_network(record, fields);
     return str_eq(fields[0], "port") && parse_port(record, fields);

@@ -57,6 +57,7 @@ struct container_record {
     char **exposed; /* "80/tcp" */
     struct mount_record *mounts;
     size_t mount_count;
+    char **links;      /* "alias target" (network.h) */
     char **depends_on; /* services, for the order of stopping */
     bool attach, tty, auto_remove;
     int64_t stop_grace; /* ns */

@@ -25,6 +25,23 @@ YML
     [ "$output" = webhost ]
 }
 
+@test "links are names for one container alone; names in capitals are found in any case" {
+    compose_file <<'YML'
+services:
+  Web: {image: busybox, command: ["httpd", "-f", "-h", "/bin"], init: true}
+  linked: {image: busybox, command: ["sleep", "infinity"], init: true, links: ["Web:Front"]}
+  other: {image: busybox, command: ["sleep", "infinity"], init: true, external_links: ["project-Web-1:outer"]}
+YML
+    compote up -d
+    local name
+    for name in front FRONT Web web project-Web-1; do
+        compote exec -T linked wget -q -O /dev/null "http://$name/busybox"
+    done
+    compote exec -T other wget -q -O /dev/null http://outer/busybox
+    run compote exec -T other wget -q -T 2 -O /dev/null http://front/busybox
+    failed
+}
+
 @test "networks are apart from each other, and internal ones have no way out" {
     compose_file <<'YML'
 services:

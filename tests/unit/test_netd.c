@@ -27,7 +27,8 @@ static int make_records(void **state UNUSED)
                "network shop_front 10.1.0.2 fd01::2 web shop-web-1 c1\n");
     add_record("container c2\nnetns /2\n"
                "network shop_front 10.1.0.3 fd01::3 web shop-web-2 c2\n"
-               "network shop_Back 10.2.0.3 - web shop-web-2 c2\n");
+               "network shop_Back 10.2.0.3 - web shop-web-2 c2\nlink database db\nlink data shop-db-1\n"
+               "link gone nobody\n");
     add_record("container c3\nnetns /3\ninternal\n"
                "network shop_Back 10.2.0.4 - db shop-db-1 c3 my.alias\n");
     return 0;
@@ -121,6 +122,16 @@ static void a_name_with_its_network_means_that_network(void **state UNUSED)
     check("c2", "web.shop_front", LDNS_RR_TYPE_A, LDNS_RCODE_NOERROR, "10.1.0.2 10.1.0.3");
     check_forward("c1", "web.shop_back", LDNS_RR_TYPE_A);
     check_forward("c1", "shop_front", LDNS_RR_TYPE_A);
+}
+
+static void links_are_names_of_the_asker_alone(void **state UNUSED)
+{
+    check("c2", "Database", LDNS_RR_TYPE_A, LDNS_RCODE_NOERROR, "10.2.0.4");
+    check("c2", "data", LDNS_RR_TYPE_A, LDNS_RCODE_NOERROR, "10.2.0.4");
+    check("c2", "data", LDNS_RR_TYPE_AAAA, LDNS_RCODE_NOERROR, "");
+    check_forward("c2", "gone", LDNS_RR_TYPE_A);
+    check_forward("c2", "datab", LDNS_RR_TYPE_A);
+    check_forward("c1", "database", LDNS_RR_TYPE_A);
 }
 
 static void a_known_name_is_never_denied(void **state UNUSED)
@@ -222,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_shared_networks_are_known),
+        cmocka_unit_test(links_are_names_of_the_asker_alone),
         cmocka_unit_test(a_name_with_its_network_means_that_network),
         cmocka_unit_test(a_known_name_is_never_denied),
         cmocka_unit_test(addresses_have_names),

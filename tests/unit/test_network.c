@@ -175,6 +175,7 @@ static const char record_text[] = "container c1\n"
                                   "internal\n"
                                   "network shop_default 10.89.3.2 fd00::2 web shop-web-1\n"
                                   "network other - - db\n"
+                                  "link database db\n"
                                   "port tcp - 8080 10.89.3.2 80\n"
                                   "port udp 127.0.0.1 53 10.89.3.2 5353\n";
 
@@ -215,6 +216,7 @@ static void bad_records_are_refused(void **state UNUSED)
         "container c1\nnetns /x\nport tcp - 80 10.0.0.1 65536\n",
         "container c1\nnetns /x\nport icmp - 80 10.0.0.1 80\n",
         "container c1\nnetns /x\nport tcp localhost 80 10.0.0.1 80\n",
+        "container c1\nnetns /x\nlink database\n",
         "container c1\nnetns /x\nfrobnicate\n",
     };
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -230,6 +232,9 @@ static void bad_records_are_refused(void **state UNUSED)
     struct netd_record record = {.container = "c", .netns = "/x", .networks = &network, .network_count = 1};
     assert_true(record_print(tmp, &record, &text, &err) < 0);
     assert_string_equal(err.text, "name 'two words' has blanks");
+    char *links[] = {"one two three", NULL};
+    record = (struct netd_record){.container = "c", .netns = "/x", .links = links};
+    assert_true(record_print(tmp, &record, &text, &err) < 0);
 }
 
 static void sockets_serve_the_ports_of_their_address(void **state UNUSED)

@@ -42,6 +42,7 @@ static struct container_record *sample(struct fixture *f, const char *id, const 
     c->labels = omap_new(c);
     omap_set_str(c->labels, "k", "v=\n\u00e9");
     c->depends_on = strv_new(c, "db", "cache", NULL);
+    c->links = strv_new(c, "database db", NULL);
     c->endpoints = mem_array(c, struct endpoint_record, 1);
     c->endpoint_count = 1;
     c->endpoints[0] = (struct endpoint_record){.network = mem_strdup(c, "demo_default"), .gateway = true};
@@ -63,6 +64,7 @@ static void test_container_comes_back_as_it_was(void **data)
     assert_string_equal(all[0]->command, "sleep \"1\"");
     assert_string_equal(omap_get(all[0]->labels, "k"), "v=\n\u00e9");
     assert_int_equal(strv_len(all[0]->depends_on), 2);
+    assert_string_equal(all[0]->links[0], "database db");
     assert_true(all[0]->endpoints[0].gateway && all[0]->attach && !all[0]->ready);
     assert_int_equal(all[0]->ports[0].protocol, IPPROTO_UDP);
     assert_string_equal(all[0]->ports[0].host_ip, "127.0.0.1");
