@@ -303,7 +303,8 @@ static bool restarts_with(const struct service *service, const struct omap *rest
     return false;
 }
 
-/* The named services, those that depend on them with `restart: true`, those that depend on these, and so on. */
+/* The named services, those that depend on them with `restart: true`, those that depend on these, and so on.
+ */
 static char **with_restart_dependents(const void *owner, const struct plan *plan, char *const *services)
 {
     const struct actual *actual = plan->actual;
@@ -328,8 +329,8 @@ static char **with_restart_dependents(const void *owner, const struct plan *plan
 }
 
 /*
- * Which of the recorded services `start` and `restart` mean: the project's active ones, which are the named ones
- * and their dependencies, or those named alone. NULL: all there are.
+ * Which of the recorded services `start` and `restart` mean: the project's active ones, which are the named
+ * ones and their dependencies, or those named alone. NULL: all there are.
  */
 static char **active_services(const void *owner, const struct plan *plan, char *const *services)
 {
@@ -348,8 +349,7 @@ static struct operation *wait_for_replica(struct chosen *chosen, size_t i, enum 
         if (plan->operations[o]->kind == OP_CONTAINER_WAIT && plan->operations[o]->container == c &&
             plan->operations[o]->wait_for == wait_for)
             return plan->operations[o];
-    struct operation *wait =
-        plan_add(plan, OP_CONTAINER_WAIT, container_id(plan, c), "others depend on it");
+    struct operation *wait = plan_add(plan, OP_CONTAINER_WAIT, container_id(plan, c), "others depend on it");
     wait->container = c;
     wait->wait_for = wait_for;
     wait->optional = true;
@@ -357,7 +357,8 @@ static struct operation *wait_for_replica(struct chosen *chosen, size_t i, enum 
     return wait;
 }
 
-/* What is started waits for the conditions that its service sets on others; restarted, only with `restart: true`. */
+/* What is started waits for the conditions that its service sets on others; restarted, only with `restart:
+ * true`. */
 static void wait_for_conditions(struct chosen *chosen, bool restart)
 {
     const struct actual *actual = chosen->plan->actual;

@@ -35,7 +35,9 @@ static int bring_up_dependencies(struct engine *engine, const struct project *pr
         omap_set(disabled, e->key, e->value);
     omap_set(disabled, service->name, NULL);
     rest.disabled = disabled;
-    struct up_options up = {.remove_orphans = options->remove_orphans, .timeout = -1, .pull = options->pull,
+    struct up_options up = {.remove_orphans = options->remove_orphans,
+                            .timeout = -1,
+                            .pull = options->pull,
                             .quiet_pull = options->quiet_pull};
     return options->no_deps || !rest.services->count ? 0 : engine_up(engine, &rest, &up, err);
 }

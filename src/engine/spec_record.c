@@ -92,7 +92,8 @@ static char **endpoint_names(const void *owner, const struct spec_request *reque
     return names;
 }
 
-/* `links` of the form "service:alias", `external_links` "container:alias"; without alias the name does by itself. */
+/* `links` of the form "service:alias", `external_links` "container:alias"; without alias the name does by
+ * itself. */
 static void add_links(struct container_record *record, char *const *links)
 {
     for (; links && *links; links++) {

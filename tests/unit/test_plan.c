@@ -264,8 +264,10 @@ static void test_attached_everything_is_made_before_something_starts(void **stat
                        find(make(f), OP_CONTAINER_CREATE, "demo-db-1")));
     f->options.attach = ignore;
     struct plan *plan = make(f);
-    assert_true(needs(find(plan, OP_CONTAINER_START, "demo-web-1"), find(plan, OP_CONTAINER_CREATE, "demo-db-1")));
-    assert_true(needs(find(plan, OP_CONTAINER_START, "demo-db-1"), find(plan, OP_CONTAINER_CREATE, "demo-web-1")));
+    assert_true(
+        needs(find(plan, OP_CONTAINER_START, "demo-web-1"), find(plan, OP_CONTAINER_CREATE, "demo-db-1")));
+    assert_true(
+        needs(find(plan, OP_CONTAINER_START, "demo-db-1"), find(plan, OP_CONTAINER_CREATE, "demo-web-1")));
 }
 
 static void test_another_replica_restarts_nobody(void **state)
