@@ -152,17 +152,30 @@ void store_drop_all(struct netd *netd)
     close_unneeded(netd);
 }
 
-const struct port_map *store_next_target(struct netd *netd, struct endpoint_socket *socket)
+/* The target of the given number, and how many there are. */
+static const struct port_map *find_target(const struct netd *netd, const struct endpoint_socket *socket,
+                                          unsigned number, unsigned *ret_count)
 {
-    const struct port_map *targets[64];
-    unsigned count = 0;
+    const struct port_map *found = NULL;
+    *ret_count = 0;
     omap_foreach (entry, netd->records) {
         const struct netd_record *record = ((struct stored_record *)entry->value)->record;
-        for (size_t i = 0; i < record->port_count && count < ARRAY_SIZE(targets); i++)
-            if (record_port_matches(&record->ports[i], socket->protocol, socket->address, socket->port))
-                targets[count++] = &record->ports[i];
+        for (size_t i = 0; i < record->port_count; i++)
+            if (record_port_matches(&record->ports[i], socket->protocol, socket->address, socket->port) &&
+                (*ret_count)++ == number)
+                found = &record->ports[i];
     }
-    return count ? targets[socket->turn++ % count] : NULL;
+    return found;
+}
+
+const struct port_map *store_next_target(struct netd *netd, struct endpoint_socket *socket)
+{
+    unsigned count;
+    const struct port_map *found = find_target(netd, socket, socket->turn, &count);
+    if (!found && count)
+        found = find_target(netd, socket, socket->turn = 0, &count);
+    socket->turn++;
+    return found;
 }
 
 int accept_connection(struct netd *netd, int listener)

@@ -229,6 +229,32 @@ static void malformed_queries_are_told_so(void **state UNUSED)
     }
 }
 
+/* Also the hundredth one of those that share a published port. */
+static void containers_of_a_port_take_turns(void **state UNUSED)
+{
+    enum { COUNT = 100 };
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct netd netd = {.records = omap_new(tmp)};
+    struct endpoint_socket socket = {
+        .netd = &netd, .protocol = IPPROTO_TCP, .address = mem_strdup(tmp, "0.0.0.0"), .port = 80};
+    unsigned hits[COUNT] = {0};
+    assert_null(store_next_target(&netd, &socket));
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct error err = ERROR_INIT;
+        struct stored_record *stored = mem_new(tmp, struct stored_record);
+        char *text = mem_printf(tmp, "container c%u\nnetns /%u\nport tcp - 80 10.0.0.%u 8080\n", i, i, i + 1);
+        assert_int_equal(record_parse(stored, text, &stored->record, &err), 0);
+        omap_set(netd.records, stored->record->container, stored);
+    }
+    for (unsigned i = 0; i < 3 * COUNT; i++) {
+        const struct port_map *map = store_next_target(&netd, &socket);
+        assert_non_null(map);
+        hits[strtoul(map->address + strlen("10.0.0."), NULL, 10) - 1]++;
+    }
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_int_equal(hits[i], 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +267,7 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_truncated),
         cmocka_unit_test(replicas_come_in_changing_order),
         cmocka_unit_test(malformed_queries_are_told_so),
+        cmocka_unit_test(containers_of_a_port_take_turns),
     };
     return cmocka_run_group_tests(tests, make_records, free_records);
 }
