@@ -127,8 +127,10 @@ static int probe_spawn(struct monitor *m, struct error *err)
     r = fd_set_nonblocking(h->output_fd, err);
     if (r == 0)
         r = loop_add(&m->loop, &h->output, h->output_fd, EPOLLIN, on_output, m, err);
+    monitor_protect(m, false);
     if (r == 0)
         r = spawn_start(&spawn, &h->runtime_pid, NULL, err);
+    monitor_protect(m, true);
     return r;
 }
 
