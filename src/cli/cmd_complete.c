@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/complete.h"
 #include "cli/session.h"
+#include "cli/text.h"
 
 #include "base/str.h"
 #include "base/strv.h"
@@ -25,6 +26,14 @@ static void read_globals(struct app *app, char *const *words)
     (void)flags_parse(&parser, words, &err);
 }
 
+/* A shell takes each line for a candidate, so what comes from a file stays on its own. */
+static void print_candidate(const char *name, const char *description)
+{
+    char *clean = text_clean(NULL, description ? description : "");
+    printf("%s\t%s\n", name, clean);
+    talloc_free(clean);
+}
+
 /* Without the words of diagnostics, which nobody could read while typing. */
 static void print_services(struct app *app, const char *typed)
 {
@@ -38,7 +47,7 @@ static void print_services(struct app *app, const char *typed)
     omap_foreach (e, project->services) {
         const struct service *service = e->value;
         if (str_starts(e->key, typed))
-            printf("%s\t%s\n", e->key, service->image ? service->image : "");
+            print_candidate(e->key, service->image);
     }
 }
 
@@ -54,7 +63,7 @@ static void print_projects(struct app *app, const char *typed)
         return;
     for (size_t i = 0; i < count; i++)
         if (str_starts(views[i]->name, typed))
-            printf("%s\t%s\n", views[i]->name, views[i]->config_files ? views[i]->config_files : "");
+            print_candidate(views[i]->name, views[i]->config_files);
 }
 
 static void print_commands(const char *typed)

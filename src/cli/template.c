@@ -1,6 +1,7 @@
 #include "cli/template.h"
 
 #include "cli/table.h"
+#include "cli/text.h"
 
 #include "base/str.h"
 #include "base/strv.h"
@@ -261,7 +262,7 @@ static char *print_part(const void *owner, const struct part *part, const struct
         return mem_strdup(owner, part->literal);
     if (part->label) {
         const char *value = omap_get(row->labels, part->label);
-        return mem_strdup(owner, value ? value : "");
+        return text_clean(owner, value ? value : ""); /* an image may have put it there */
     }
     json_t *value = part->field ? json_object_get(row->fields, part->field->name) : row->fields;
     if (part->call_count == 0)

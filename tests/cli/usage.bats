@@ -120,6 +120,9 @@ fails()
     [[ $output == *$'web\tnginx:1'* && $output != *debug* ]]
     run -0 compote __complete -- --profile debug logs d
     [[ $output == *$'debug\t'* ]]
+    printf 'services: {one: {image: "x\\n$(reboot)"}}\n' >odd.yaml
+    run -0 compote __complete -- -f odd.yaml logs ''
+    [ "$output" = $'one\tx $(reboot)' ]
     run -0 compote __complete -- -f ''
     [ "$output" = :file ]
     run -0 compote __complete -- image r

@@ -41,6 +41,7 @@ static char *print(const void *owner, const char *text, struct error *err)
         return NULL;
     struct omap *labels = omap_new(owner);
     omap_set_str(labels, "com.example.a", "b");
+    omap_set_str(labels, "screen", "\033]0;x\007");
     json_t *one = json_pack("{s:s, s:s, s:[i, i], s:i}", "ID", "0123456789abcdef", "Name", "web", "Ports", 80,
                             81, "Code", 0);
     json_t *two = json_pack("{s:s, s:s, s:[], s:i}", "ID", "fedcba9876543210", "Name", "database", "Ports",
@@ -73,6 +74,7 @@ static void test_templates(void **state UNUSED)
         {"{{truncate .ID 4}}",                "0123\nfedc\n"                                                                  },
         {"a {{- .Name -}} b",                 "awebb\nadatabaseb\n"                                                           },
         {"{{.Label \"com.example.a\"}}",      "b\n\n"                                                                         },
+        {"{{.Label \"screen\"}}",             " ]0;x \n\n"                                                                    },
         {"{{json .}}",                        "{\"ID\":\"0123456789abcdef\",\"Name\":\"web\",\"Ports\":[80,81],\"Code\":0}\n"
                        "{\"ID\":\"fedcba9876543210\",\"Name\":\"database\",\"Ports\":[],\"Code\":137}\n"},
         {"table {{.Name}}\\t{{.Code}}",       "NAME       CODE\nweb        0\ndatabase   137\n"                               },
