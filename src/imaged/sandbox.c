@@ -392,6 +392,11 @@ int sandbox_fork(const int *keep, size_t keep_count, int (*main)(void *data), vo
             keeps_stdin |= keep[i] == 0;
         if (null < 0 || (!keeps_stdin && dup2(null, 0) < 0) || dup2(null, 1) < 0)
             _exit(1);
+#if !defined(__SANITIZE_ADDRESS__)
+        dup2(null, 2);
+#endif
+        /* Whoever takes it over must not find the user's terminal, where input can be faked (TIOCSTI). */
+        setsid();
         close_others(keep, keep_count);
         _exit(main(data) < 0 ? 1 : 0);
     }

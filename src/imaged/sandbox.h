@@ -31,6 +31,7 @@ bool sandbox_is_rootless(const struct sandbox *sandbox);
 /* In the child. For SANDBOX_UNPACK the directory `dir_fd` becomes its root and current directory. */
 int sandbox_enter(const struct sandbox *sandbox, enum sandbox_role role, int dir_fd, struct error *err);
 
-/* Starts a child that keeps the `keep_count` descriptors (besides 2) and ends with main's return value. */
+/* Starts a child, without a terminal, that keeps the `keep_count` descriptors and ends with main's return
+ * value. */
 int sandbox_fork(const int *keep, size_t keep_count, int (*main)(void *data), void *data, pid_t *ret_pid,
                  int *ret_pidfd, struct error *err);

@@ -217,6 +217,11 @@ class Bed:
         assert not self.leftovers(), self.leftovers()
         return text
 
+    def is_sanitized(self):
+        """Sanitizers need standard error."""
+        with open(self.program, "rb") as f:
+            return b"__asan_init" in f.read()
+
     def leftovers(self):
         layers = os.path.join(self.root, "layers")
         return [n for n in os.listdir(layers) if n.startswith(".")] if os.path.isdir(layers) else []
@@ -1220,6 +1225,7 @@ def children_of(pid):
             if fields["PPid"] == str(pid):
                 fields["net"] = os.readlink("/proc/%s/ns/net" % name)
                 fields["root"] = sorted(os.listdir("/proc/%s/root" % name))
+                fields["stderr"] = os.readlink("/proc/%s/fd/2" % name)
                 found.append(fields)
         except (OSError, KeyError):
             pass
@@ -1254,6 +1260,8 @@ def processes_are_confined(bed):
         for child in children:
             assert child["NoNewPrivs"] == "1" and child["Seccomp"] == "2" and int(child["CapInh"], 16) == 0, child
             assert int(child["CapEff"], 16) == int(child["CapPrm"], 16) == int(child["CapBnd"], 16), child
+            assert child["NSsid"].split()[0] == child["Pid"], "it has the caller's terminal: %s" % child
+            assert bed.is_sanitized() or child["stderr"].endswith("/null"), child
         nobody = [c for c in children if c["Uid"].split() == ["65534"] * 4 and c["Gid"].split() == ["65534"] * 4]
         assert len(nobody) == 2 and all(int(c["CapEff"], 16) == 0 and not c["Groups"].strip() for c in nobody), nobody
         assert sorted(c["net"] == own for c in nobody) == [False, True], "only fetch has the network"
