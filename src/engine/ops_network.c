@@ -124,16 +124,17 @@ int op_network_create(struct operation *op, struct error *err)
     return r < 0 ? error_wrap(err, "network %s", op->name) : 0;
 }
 
-/* Whether a container of any project is attached, by the records: they outlive what a kill interrupts. */
+/* Whether a container of any project that runs is attached; one that has ended does not hold a network, as
+ * with docker. */
 static int is_used(struct operation *op, const char *network, bool *ret, struct error *err)
 {
-    struct container_record **containers;
-    size_t count;
+    struct actual *all;
     *ret = false;
-    int r = state_containers(op, op->plan->engine->state, NULL, &containers, &count, err);
-    for (size_t i = 0; r == 0 && i < count; i++)
-        for (size_t e = 0; e < containers[i]->endpoint_count; e++)
-            *ret |= strcmp(containers[i]->endpoints[e].network, network) == 0;
+    int r = actual_read(op, op->plan->engine, NULL, &all, err);
+    for (size_t i = 0; r == 0 && i < all->container_count; i++)
+        for (size_t e = 0; e < all->containers[i]->record->endpoint_count; e++)
+            *ret |= actual_is_up(all->containers[i]) &&
+                    strcmp(all->containers[i]->record->endpoints[e].network, network) == 0;
     return r;
 }
 

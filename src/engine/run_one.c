@@ -1,6 +1,7 @@
 /* `run`: what the service depends on, then one container of it, its streams joined to the caller's. */
 #include "engine/attach.h"
 #include "engine/names.h"
+#include "engine/ops.h"
 #include "engine/up_plan.h"
 
 #include <signal.h>
@@ -155,6 +156,8 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
             *err = cause;
             r = removed;
         }
+    } else if (c->record && r == 0) {
+        r = container_unpublish(engine, c->record, err);
     }
     return r;
 }

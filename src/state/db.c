@@ -34,8 +34,12 @@ int db_open(const void *owner, const char *path, struct db **ret, struct error *
 {
     struct db *db = mem_new(owner, struct db);
     talloc_set_destructor(db, db_close);
-    /* Command lines are in it. */
-    cleanup_close int fd UNUSED = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /*
+     * Command lines are in it, so it is made with its mode. Closed before SQLite opens it: a close drops all
+     * locks that the process has on a file (fcntl(2)).
+     */
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    cleanup_close_fn(&fd);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
         struct error cause = ERROR_INIT;
@@ -44,14 +48,15 @@ int db_open(const void *owner, const char *path, struct db **ret, struct error *
         return error_set(err, cause.code, "%s ('%s')", cause.text, path);
     }
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
-    /* Each command would make and remove the log anew, which costs more than all its queries. */
-    int keep_log = 1;
-    sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep_log);
+    /*
+     * The log is left as it is when a command ends and becomes part of the database when it has grown: a
+     * command would otherwise wait for the disk twice at its end.
+     */
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_wal_autocheckpoint(db->handle, 200);
     int r = db_run(db, err, "PRAGMA journal_mode=WAL", "");
     if (r == 0)
         r = db_run(db, err, "PRAGMA synchronous=NORMAL", "");
-    if (r == 0) /* an empty log stays behind, so that the next command has nothing to recover */
-        r = db_run(db, err, "PRAGMA journal_size_limit=0", "");
     if (r == 0)
         r = db_run(db, err, "PRAGMA foreign_keys=ON", "");
     if (r < 0) {
