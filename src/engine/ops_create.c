@@ -52,6 +52,10 @@ static int attach_networks(struct operation *op, struct container_record *record
         if (r == 0 && wanted && !ipam_contains(network->subnet, wanted))
             r = error_set(err, EINVAL, "address %s is not in network %s (%s)", wanted, e->network,
                           network->subnet);
+        const char *wanted6 = r == 0 && use && network->subnet6 ? use->ipv6_address : NULL;
+        if (wanted6 && !ipam_contains(network->subnet6, wanted6))
+            r = error_set(err, EINVAL, "address %s is not in network %s (%s)", wanted6, e->network,
+                          network->subnet6);
         if (r == 0)
             r = state_lease(record, state, e->network, record->id, wanted, &e->address, err);
         if (r == STATE_TAKEN)

@@ -34,8 +34,11 @@ static int taken_subnets(const void *owner, struct engine *engine, const char *e
     int r = state_networks(owner, engine->state, NULL, &records, &count, err);
     *ret = NULL;
     for (size_t i = 0; r == 0 && i < count; i++)
-        if (strcmp(records[i]->name, except) != 0)
+        if (strcmp(records[i]->name, except) != 0) {
             *ret = strv_add(owner, *ret, records[i]->subnet);
+            if (records[i]->subnet6)
+                *ret = strv_add(owner, *ret, records[i]->subnet6);
+        }
     return r;
 }
 
@@ -54,10 +57,12 @@ static int choose_subnets(struct network_record *record, struct engine *engine, 
              **gateway = six ? &record->gateway6 : &record->gateway;
         if (*subnet)
             continue;
-        if (!six)
-            r = ipam_check_subnet(pool->subnet, taken, err);
+        char *first6 = NULL;
+        r = ipam_check_subnet(pool->subnet, taken, err);
+        if (r == 0 && six)
+            r = ipam_gateway6(record, pool->subnet, &first6, err);
         *subnet = mem_strdup(record, pool->subnet);
-        *gateway = mem_strdup(record, pool->gateway);
+        *gateway = pool->gateway ? mem_strdup(record, pool->gateway) : first6;
         if (r == 0 && !six)
             record->ip_range = mem_strdup(record, pool->ip_range);
         if (r == 0 && !six && !*gateway) {

@@ -145,6 +145,23 @@ int ipam_check_subnet(const char *subnet, char *const *taken, struct error *err)
     return 0;
 }
 
+int ipam_gateway6(const void *owner, const char *subnet, char **ret, struct error *err)
+{
+    enum { LONGEST = 96 };
+    struct prefix prefix;
+    char text[PREFIX_TEXT];
+    if (!prefix_parse(subnet, &prefix) || prefix.family != AF_INET6)
+        return error_set(err, EINVAL, "'%s' is not an IPv6 subnet", subnet);
+    if (prefix.length > LONGEST)
+        return error_set(err, EINVAL, "IPv6 subnet '%s' is too small: at most /%d is possible", subnet,
+                         LONGEST);
+    prefix_clear_host_bits(&prefix);
+    prefix_increment(&prefix);
+    prefix_print_address(&prefix, text);
+    *ret = mem_strdup(owner, text);
+    return 0;
+}
+
 bool ipam_contains(const char *subnet, const char *address)
 {
     struct prefix outer, inner;

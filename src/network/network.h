@@ -123,6 +123,8 @@ int ipam_choose_subnet(const void *owner, char *const *taken, char **ret_subnet,
 int ipam_choose_subnet6(const void *owner, const char *seed, char **ret_subnet, char **ret_gateway,
                         struct error *err);
 int ipam_check_subnet(const char *subnet, char *const *taken, struct error *err);
+/* The first address of an IPv6 subnet, which must have room for the 32 bits of an IPv4 address. */
+int ipam_gateway6(const void *owner, const char *subnet, char **ret, struct error *err);
 
 /* The next address after `last` (or the first) of `range` or else `subnet` that is not in `used`;
  * "a.b.c.d/len". */

@@ -169,3 +169,20 @@ YML
     [ "$(address_of web)" = 10.213.7.42 ]
     compote exec -T web ping -c 1 -W 2 upstream.test
 }
+
+@test "an IPv6 subnet of the file needs no gateway, and an address must be in it" {
+    compose_file <<'YML'
+services:
+  a: {image: busybox, command: ["sleep", "infinity"], init: true, networks: {six: {ipv6_address: "fd00:5::77"}}}
+  b: {image: busybox, command: ["sleep", "infinity"], init: true, networks: [six]}
+networks: {six: {enable_ipv6: true, ipam: {config: [{subnet: "fd00:5::/64"}]}}}
+YML
+    compote up -d
+    compote exec -T b ping -6 -c 1 -W 2 fd00:5::77
+    compote exec -T b ping -6 -c 1 -W 2 fd00:5::1
+    compote down
+    sed -i 's/fd00:5::77/fd00:6::77/' compose.yml
+    run compote up -d
+    failed
+    has "address fd00:6::77 is not in network"
+}

@@ -87,6 +87,22 @@ static void subnets_are_checked(void **state UNUSED)
     }
 }
 
+static void ipv6_subnets_have_a_gateway(void **state UNUSED)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct error err = ERROR_INIT;
+    char *gateway;
+    assert_int_equal(ipam_gateway6(tmp, "fd00:8::/64", &gateway, &err), 0);
+    assert_string_equal(gateway, "fd00:8::1");
+    assert_int_equal(ipam_gateway6(tmp, "fd00:8::/96", &gateway, &err), 0);
+    static const char *const bad[] = {"fd00:8::/97", "fd00::1", "10.0.0.0/8", "x",
+                                      "fd00::/64 }; flush ruleset"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_true(ipam_gateway6(tmp, bad[i], &gateway, &err) < 0);
+        error_clear(&err);
+    }
+}
+
 static void chosen_subnets_avoid_what_is_taken(void **state UNUSED)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -256,6 +272,7 @@ int main(void)
         cmocka_unit_test(prefixes_are_read_strictly),
         cmocka_unit_test(prefixes_contain_and_overlap),
         cmocka_unit_test(subnets_are_checked),
+        cmocka_unit_test(ipv6_subnets_have_a_gateway),
         cmocka_unit_test(chosen_subnets_avoid_what_is_taken),
         cmocka_unit_test(ipv6_subnets_follow_from_the_seed),
         cmocka_unit_test(addresses_are_handed_out_serially),
