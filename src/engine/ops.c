@@ -12,7 +12,7 @@ const struct op_row op_rows[OP__COUNT] = {
     [OP_CONTAINER_STOP] = {"Stopping", "Stopped",   op_container_stop,     NULL                    },
     [OP_CONTAINER_KILL] = {"Killing",  "Killed",    op_container_kill,     NULL                    },
     [OP_CONTAINER_REMOVE] = {"Removing", "Removed",   op_container_remove,   NULL                    },
-    [OP_NETWORK_REMOVE] = {"Removing", NULL,        op_network_remove,     NULL                    },
+    [OP_NETWORK_REMOVE] = {"Removing", "Removed",   op_network_remove,     NULL                    },
     [OP_VOLUME_REMOVE] = {"Removing", NULL,        op_volume_remove,      NULL                    },
     [OP_IMAGE_REMOVE] = {"Removing", "Removed",   op_image_remove,       NULL                    },
 };

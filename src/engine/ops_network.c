@@ -154,6 +154,7 @@ int op_network_remove(struct operation *op, struct error *err)
     r = is_used(op, record->name, &used, err);
     if (r == 0 && used) {
         operation_report(op, PROGRESS_WARNING, "Resource is still in use", NULL);
+        op->partial = true;
         return 0;
     }
     struct network_spec spec = network_spec_from(record, NULL);
@@ -161,10 +162,7 @@ int op_network_remove(struct operation *op, struct error *err)
         r = network_remove(&engine->network, &spec, err);
     if (r == 0)
         r = state_network_remove(engine->state, record->name, err);
-    if (r < 0)
-        return error_wrap(err, "network %s", op->name);
-    operation_report(op, PROGRESS_DONE, "Removed", NULL);
-    return 0;
+    return r < 0 ? error_wrap(err, "network %s", op->name) : 0;
 }
 
 /* ---- volumes ---- */

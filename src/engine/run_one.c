@@ -2,6 +2,7 @@
 #include "engine/attach.h"
 #include "engine/names.h"
 #include "engine/ops.h"
+#include "engine/spec.h"
 #include "engine/up_plan.h"
 
 #include <signal.h>
@@ -16,6 +17,8 @@ static int make_service(const void *owner, const struct project *project, const 
     struct service *service = mem_dup(owner, original, sizeof(*original));
     service->container_name = NULL;
     service->scale = 1;
+    if (options->workdir)
+        service->working_dir = mem_strdup(service, options->workdir);
     *ret = service;
     return 0;
 }
@@ -116,6 +119,8 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
         r = container_name_check(options->name, err);
     if (r == 0)
         r = make_service(tmp, project, options, &service, err);
+    if (r == 0)
+        r = spec_check(project, service, err);
     if (r == 0)
         r = bring_up_dependencies(engine, project, service, options, err);
     struct project single = *project;

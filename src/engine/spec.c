@@ -137,14 +137,11 @@ static int make_files(struct container_spec *spec, const struct spec_request *re
         const struct file_object *object =
             omap_get(secret ? request->project->secrets : request->project->configs, use->source);
         if (!object)
-            return error_set(err, EINVAL, "service %s: %s %s is not defined", service->name, kind,
-                             use->source);
+            return error_set(err, EINVAL, "%s %s is not defined", kind, use->source);
         if (object->external)
-            return error_set(err, ENOTSUP, "service %s: unsupported external %s %s", service->name, kind,
-                             use->source);
+            return error_set(err, ENOTSUP, "unsupported external %s %s", kind, use->source);
         if (object->file && access(object->file, R_OK) < 0)
-            return error_errno(err, "service %s: %s %s: file '%s'", service->name, kind, use->source,
-                               object->file);
+            return error_errno(err, "%s %s: file '%s'", kind, use->source, object->file);
         add_file(spec, use, object, secret ? "/run/secrets" : "/");
     }
     return 0;
@@ -249,10 +246,8 @@ static int make_logging(struct container_spec *spec, const struct service *servi
     const char *driver = logging && logging->driver ? logging->driver : "json-file";
     bool local = strcmp(driver, "local") == 0;
     if (!local && strcmp(driver, "json-file") != 0 && strcmp(driver, "none") != 0)
-        return error_set(
-            err, ENOTSUP,
-            "service %s: logging driver '%s' is not available yet (json-file, local and none are)",
-            service->name, driver);
+        return error_set(err, ENOTSUP,
+                         "logging driver '%s' is not available yet (json-file, local and none are)", driver);
     spec->log_driver = mem_strdup(spec, driver);
     /* docker's local driver keeps five files of 20 MB; json-file has no limit by default. */
     spec->log_max_size = local ? 20 * 1000 * 1000 : -1;
@@ -260,11 +255,9 @@ static int make_logging(struct container_spec *spec, const struct service *servi
     const char *size = logging ? omap_get(logging->options, "max-size") : NULL;
     const char *files = logging ? omap_get(logging->options, "max-file") : NULL;
     if (size && !bytes_parse(size, &spec->log_max_size))
-        return error_set(err, EINVAL, "service %s: logging option max-size: '%s' is not a size",
-                         service->name, size);
+        return error_set(err, EINVAL, "logging option max-size: '%s' is not a size", size);
     if (files && !str_to_i64(files, 1, 10000, &spec->log_max_file))
-        return error_set(err, EINVAL, "service %s: logging option max-file: '%s' is not a number from 1",
-                         service->name, files);
+        return error_set(err, EINVAL, "logging option max-file: '%s' is not a number from 1", files);
     return 0;
 }
 
@@ -407,4 +400,39 @@ int spec_make(const void *owner, struct engine *engine, const struct spec_reques
     }
     *ret = spec;
     return 0;
+}
+
+/* ---- before anything is made ---- */
+
+static int check_target(const char *target, struct error *err)
+{
+    if (target[0] == '/')
+        return 0;
+    error_set(err, EINVAL, "mount target '%s' is not an absolute path", target);
+    return target[0] && target[1] == ':'
+               ? error_hint(err, "a name of one letter before a colon is read as a drive of Windows: "
+                                 "take a longer name, or the long form of volumes")
+               : -EINVAL;
+}
+
+static int check_service(const struct project *project, const struct service *service, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct container_spec *spec = mem_new(tmp, struct container_spec);
+    const struct spec_request request = {.project = project, .service = service};
+    if (!str_is_empty(service->working_dir) && service->working_dir[0] != '/')
+        return error_set(err, EINVAL, "working_dir '%s' is not an absolute path", service->working_dir);
+    omap_foreach (e, service->ulimits)
+        if (!ulimit_is_known(e->key))
+            return error_set(err, EINVAL, "'%s' is not an ulimit", e->key);
+    int r = make_logging(spec, service, err);
+    for (size_t i = 0; r == 0 && i < service->volume_count; i++)
+        r = check_target(service->volumes[i].target, err);
+    return r == 0 ? make_files(spec, &request, err) : r;
+}
+
+int spec_check(const struct project *project, const struct service *service, struct error *err)
+{
+    int r = check_service(project, service, err);
+    return r < 0 ? error_wrap(err, "service %s", service->name) : 0;
 }

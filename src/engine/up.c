@@ -1,5 +1,6 @@
 /* `up` and `pull`: images first, then the plan of up_plan.c. */
 #include "engine/names.h"
+#include "engine/spec.h"
 #include "engine/up_plan.h"
 #include "engine/view.h"
 #include "sys/spawn.h"
@@ -273,6 +274,19 @@ static int check_runtimes(const struct project *project, struct error *err)
     return 0;
 }
 
+/* Likewise: services from which no container can be made. */
+static int check_specs(const struct plan *plan, struct error *err)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct operation *op = plan->operations[i];
+        bool makes = op->kind == OP_CONTAINER_CREATE || op->kind == OP_CONTAINER_RECREATE;
+        int r = makes ? spec_check(plan->project, op->service, err) : 0;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 /* What runs already and stays as it is gets its log attached too. */
 static void attach_running(struct plan *plan)
 {
@@ -310,6 +324,8 @@ int engine_up(struct engine *engine, const struct project *project, const struct
         r = actual_read(tmp, engine, project->name, &actual, err);
     if (r == 0)
         r = up_plan_make(tmp, engine, project, actual, options, ids, &plan, err);
+    if (r == 0)
+        r = check_specs(plan, err);
     if (r == 0)
         r = check_ports(plan, err);
     if (r == 0)

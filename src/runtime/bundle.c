@@ -52,36 +52,45 @@ bool spec_no_new_privileges(const struct container_spec *spec)
     return spec->no_new_privileges || (option && !str_eq(option, "false"));
 }
 
+static const struct {
+    const char *name;
+    int resource;
+} ulimits[] = {
+    {"AS",         RLIMIT_AS        },
+    {"CORE",       RLIMIT_CORE      },
+    {"CPU",        RLIMIT_CPU       },
+    {"DATA",       RLIMIT_DATA      },
+    {"FSIZE",      RLIMIT_FSIZE     },
+    {"LOCKS",      RLIMIT_LOCKS     },
+    {"MEMLOCK",    RLIMIT_MEMLOCK   },
+    {"MSGQUEUE",   RLIMIT_MSGQUEUE  },
+    {"NICE",       RLIMIT_NICE      },
+    {"NOFILE",     RLIMIT_NOFILE    },
+    {"NPROC",      RLIMIT_NPROC     },
+    {"RSS",        RLIMIT_RSS       },
+    {"RTPRIO",     RLIMIT_RTPRIO    },
+    {"RTTIME",     RLIMIT_RTTIME    },
+    {"SIGPENDING", RLIMIT_SIGPENDING},
+    {"STACK",      RLIMIT_STACK     },
+};
+
+bool ulimit_is_known(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ulimits); i++)
+        if (strcasecmp(ulimits[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 json_t *bundle_rlimits(const struct container_spec *spec)
 {
-    static const struct {
-        const char *name;
-        int resource;
-    } limits[] = {
-        {"AS",         RLIMIT_AS        },
-        {"CORE",       RLIMIT_CORE      },
-        {"CPU",        RLIMIT_CPU       },
-        {"DATA",       RLIMIT_DATA      },
-        {"FSIZE",      RLIMIT_FSIZE     },
-        {"LOCKS",      RLIMIT_LOCKS     },
-        {"MEMLOCK",    RLIMIT_MEMLOCK   },
-        {"MSGQUEUE",   RLIMIT_MSGQUEUE  },
-        {"NICE",       RLIMIT_NICE      },
-        {"NOFILE",     RLIMIT_NOFILE    },
-        {"NPROC",      RLIMIT_NPROC     },
-        {"RSS",        RLIMIT_RSS       },
-        {"RTPRIO",     RLIMIT_RTPRIO    },
-        {"RTTIME",     RLIMIT_RTTIME    },
-        {"SIGPENDING", RLIMIT_SIGPENDING},
-        {"STACK",      RLIMIT_STACK     },
-    };
     json_t *array = json_array();
     omap_foreach (e, spec->ulimits) {
         const struct ulimit *wanted = e->value;
-        for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+        for (size_t i = 0; i < ARRAY_SIZE(ulimits); i++) {
             struct rlimit current;
-            if (strcasecmp(limits[i].name, e->key) != 0 ||
-                getrlimit((__rlimit_resource_t)limits[i].resource, &current) < 0)
+            if (strcasecmp(ulimits[i].name, e->key) != 0 ||
+                getrlimit((__rlimit_resource_t)ulimits[i].resource, &current) < 0)
                 continue;
             /* Raising a hard limit takes a privilege that we may lack: never above the current one. */
             rlim_t hard = wanted->hard < 0 ? RLIM_INFINITY : (rlim_t)wanted->hard;
@@ -89,7 +98,7 @@ json_t *bundle_rlimits(const struct container_spec *spec)
             hard = hard > current.rlim_max ? current.rlim_max : hard;
             soft = soft > hard ? hard : soft;
             char type[32];
-            snprintf(type, sizeof(type), "RLIMIT_%s", limits[i].name);
+            snprintf(type, sizeof(type), "RLIMIT_%s", ulimits[i].name);
             /* RLIM_INFINITY does not fit into a signed JSON integer of 64 bits; -1 reads back as it. */
             json_array_append_new(array, json_pack("{s:s, s:I, s:I}", "type", type, "hard", (json_int_t)hard,
                                                    "soft", (json_int_t)soft));

@@ -65,7 +65,7 @@ struct container_spec {
     struct device_mapping *devices;
     size_t device_count;
     struct omap *sysctls; /* char * */
-    struct omap *ulimits; /* struct ulimit * */
+    struct omap *ulimits; /* struct ulimit *; names: ulimit_is_known */
     int64_t shm_size;     /* -1: 64 MiB */
     /* Resources as in struct service; -1 unset. */
     int64_t mem_limit, mem_reservation, memswap_limit, mem_swappiness;
@@ -87,6 +87,8 @@ struct container_spec {
     int64_t log_max_size;            /* bytes, -1 unlimited */
     int64_t log_max_file;
 };
+
+bool ulimit_is_known(const char *name); /* "nofile" and the like, in any case */
 
 /* Where the pieces are: made once by the engine. */
 struct runtime_dirs {

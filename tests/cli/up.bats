@@ -187,6 +187,27 @@ YML
     has /no/such/program
 }
 
+@test "what no container can be made from is told before anything is made" {
+    local line words
+    while IFS='|' read -r line words; do
+        printf 'services:\n  ok: {image: busybox, command: [sleep, infinity]}\n  bad: {image: busybox, %s}\n' "$line" >compose.yml
+        printf 'volumes: {v: }\nsecrets: {s: {file: ./gone}}\n' >>compose.yml
+        run compote up -d
+        failed 1
+        has "service bad: $words"
+        has_not Creating
+    done <<'ROWS'
+ulimits: {bogus: 1}|'bogus' is not an ulimit
+working_dir: relative|working_dir 'relative' is not an absolute path
+volumes: ["v:/v"]|mount target 'v:/v' is not an absolute path
+logging: {options: {max-size: 1x}}|logging option max-size: '1x' is not a size
+secrets: [s]|secret s: file
+ROWS
+    run compote run --rm -w relative ok true
+    failed 1
+    has "service ok: working_dir 'relative' is not an absolute path"
+}
+
 @test "without a compose file there is a clear error" {
     rm compose.yml
     run compote up -d
