@@ -91,10 +91,11 @@ static int add_anonymous_volume(struct operation *op, struct container_record *r
         volume->service = record->oneoff ? record->id : record->service;
         volume->number = record->number;
         volume->target = mem_strdup(volume, target);
-        r = volume_make(engine, volume, err);
-        if (r < 0)
-            return r;
     }
+    /* One that is recorded may lack its directory: a kill can fall between the two. */
+    r = volume_make(engine, volume, err);
+    if (r < 0)
+        return r;
     struct mount_record mount = {.volume = volume->name, .target = mem_strdup(record, target)};
     mem_append(record, record->mounts, record->mount_count, mount);
     return 0;

@@ -78,11 +78,12 @@ static struct operation *need_volume(struct up *up, const char *key)
     const struct volume *volume = omap_get(up->plan->project->volumes, key);
     if (op || !volume || volume->external)
         return op;
+    bool here = false;
     for (size_t i = 0; i < up->plan->actual->volume_count; i++)
-        if (strcmp(up->plan->actual->volumes[i]->name, volume->name) == 0)
-            return NULL;
+        here |= strcmp(up->plan->actual->volumes[i]->name, volume->name) == 0;
     op = plan_add(up->plan, OP_VOLUME_CREATE, mem_printf(up->plan, "Volume %s", volume->name),
-                  "not there yet");
+                  here ? "recorded; its directory is checked" : "not there yet");
+    op->quiet = here;
     op->volume = volume;
     op->name = volume->name;
     omap_set(up->volumes, key, op);

@@ -129,6 +129,22 @@ static void test_first_up_makes_everything(void **state)
         needs(find(plan, OP_CONTAINER_START, "demo-web-1"), find(plan, OP_CONTAINER_CREATE, "demo-web-1")));
 }
 
+static void test_a_recorded_volume_is_checked_quietly(void **state)
+{
+    struct fixture *f = *state;
+    struct service *web = add_service(f, "web");
+    struct volume *volume = mem_new(f, struct volume);
+    struct volume_record *record = mem_new(f, struct volume_record);
+    volume->name = record->name = mem_strdup(f, "demo_data");
+    omap_set(f->project.volumes, "data", volume);
+    web->volumes = mem_new(f, struct volume_mount);
+    web->volumes[0] = (struct volume_mount){.type = MOUNT_VOLUME, .source = mem_strdup(f, "data")};
+    web->volume_count = 1;
+    assert_false(find(make(f), OP_VOLUME_CREATE, "demo_data")->quiet);
+    mem_append(f, f->actual.volumes, f->actual.volume_count, record);
+    assert_true(find(make(f), OP_VOLUME_CREATE, "demo_data")->quiet);
+}
+
 static void test_what_runs_unchanged_is_left_alone(void **state)
 {
     struct fixture *f = *state;
@@ -395,6 +411,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_first_up_makes_everything),
+        TEST(test_a_recorded_volume_is_checked_quietly),
         TEST(test_what_runs_unchanged_is_left_alone),
         TEST(test_changed_configuration_or_image_recreates),
         TEST(test_an_exited_container_is_started_again),
