@@ -39,7 +39,14 @@ static char **mount_points(const void *owner)
 
 static bool path_is_ours(const char *path)
 {
-    return path[0] == '/' && path[1] && !strstr(path, "..");
+    if (path[0] != '/' || !path[1])
+        return false;
+    for (const char *part = path; part; part = strchr(part, '/')) {
+        part++;
+        if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0'))
+            return false;
+    }
+    return true;
 }
 
 static void collect(const void *owner, const char *dir, pid_t **pids, size_t *count)

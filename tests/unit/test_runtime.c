@@ -402,6 +402,22 @@ static void test_seccomp_edges(void **state)
             assert_true(i + 1 + code[i].jt < count && i + 1 + code[i].jf < count);
 }
 
+/* --- Cgroups --- */
+
+static void test_cgroup_paths(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"/compote-test-none/a", "/a..b/c", "/..a/b"};
+    static const char *const bad[] = {"", "/", "a", "/..", "/a/..", "/a/../b", "/../a"};
+    pid_t *pids;
+    size_t count;
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+        assert_int_equal(cgroup_pids(context, good[i], &pids, &count, NULL), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        if (cgroup_pids(context, bad[i], &pids, &count, NULL) == 0)
+            fail_msg("'%s' was taken", bad[i]);
+}
+
 /* --- Directories in the container --- */
 
 static void test_mkdir_in_root(void **state)
@@ -440,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_seccomp),
         cmocka_unit_test(test_seccomp_edges),
+        cmocka_unit_test(test_cgroup_paths),
         cmocka_unit_test(test_mkdir_in_root),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
