@@ -107,11 +107,11 @@ static void add_names(scmp_filter_ctx ctx, const char *names, uint64_t caps, str
 
 static void add_conditions(scmp_filter_ctx ctx, uint64_t caps)
 {
-    add_if(ctx, "socket", (struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_LT, AF_ALG));
-    add_if(ctx, "socket", (struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_EQ, AF_ALG + 1));
-    add_if(ctx, "socket", (struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_GT, AF_VSOCK));
+    add_if(ctx, "socket", (struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_LT, AF_ALG, 0));
+    add_if(ctx, "socket", (struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_EQ, AF_ALG + 1, 0));
+    add_if(ctx, "socket", (struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_GT, AF_VSOCK, 0));
     for (size_t i = 0; i < ARRAY_SIZE(personalities); i++)
-        add_if(ctx, "personality", (struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_EQ, personalities[i]));
+        add_if(ctx, "personality", (struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_EQ, personalities[i], 0));
     if (caps >> CAP_SYS_ADMIN & 1)
         add(ctx, SCMP_ACT_ALLOW, "clone");
     else
