@@ -39,6 +39,7 @@ static int publish(struct engine *engine, const struct container_record *record,
                                 .networks = mem_array(tmp, struct netd_network, record->endpoint_count),
                                 .network_count = record->endpoint_count,
                                 .links = record->links,
+                                .dns = record->dns,
                                 .ports = record->ports,
                                 .port_count = record->port_count};
     for (size_t i = 0; i < record->endpoint_count; i++) {

@@ -254,6 +254,7 @@ int spec_make_record(const void *owner, struct engine *engine, const struct spec
     make_labels(record, request);
     make_namespace(record, engine, service);
     make_endpoints(record, engine, request);
+    record->dns = strv_dup(record, service->dns);
     add_links(record, service->links);
     add_links(record, service->external_links);
     int r = make_ports(record, request, err);

@@ -233,8 +233,8 @@ static const struct schema_field service_fields[] = {
     ROW(type_number, "cpu_percent", STORED, .flags = FIELD_WHOLE),
     ROW(type_int, "cpu_period", AT_INT(cpu_period)),
     ROW(type_int, "cpu_quota", AT_INT(cpu_quota)),
-    ROW(type_int, "cpu_rt_period", AT_INT(cpu_rt_period)),
-    ROW(type_int, "cpu_rt_runtime", AT_INT(cpu_rt_runtime)),
+    ROW(type_int, "cpu_rt_period", AT_INT(cpu_rt_period), MISSING),
+    ROW(type_int, "cpu_rt_runtime", AT_INT(cpu_rt_runtime), MISSING),
     ROW(type_number, "cpus", AT(cpus, double)),
     ROW(type_string, "cpuset", AT_STRING(cpuset)),
     ROW(type_int, "cpu_shares", AT_INT(cpu_shares)),
@@ -315,9 +315,9 @@ static const struct schema_field service_fields[] = {
     ROW(type_string, "userns_mode", AT_STRING(userns_mode)),
     ROW(type_string, "uts", AT_STRING(uts)),
     ROW(type_objects, "volumes", .object = &object_mount, .unique = UNIQUE_KEY),
-    ROW(type_strings, "volumes_from", DISTINCT, AT_STRINGS(volumes_from)),
+    ROW(type_strings, "volumes_from", DISTINCT, AT_STRINGS(volumes_from), MISSING),
     ROW(type_string, "working_dir", AT_STRING(working_dir)),
-    ROW(type_objects, "post_start", .object = &object_hook),
-    ROW(type_objects, "pre_stop", .object = &object_hook),
+    ROW(type_objects, "post_start", .object = &object_hook, MISSING),
+    ROW(type_objects, "pre_stop", .object = &object_hook, MISSING),
 };
 const struct schema_object object_service = OBJECT("service", service_fields, .extensions = true);

@@ -54,6 +54,13 @@ static int udp_query_gone(struct udp_query *query)
     return 0;
 }
 
+/* The resolvers that the container was given, or NULL. */
+static char *const *own_servers(const struct endpoint_socket *socket)
+{
+    const struct stored_record *stored = store_find_by_namespace(socket->netd, socket->namespace);
+    return stored ? stored->record->dns : NULL;
+}
+
 /* Passes a query on; false when that is not possible. */
 static bool udp_forward(struct endpoint_socket *socket, const uint8_t *data, size_t size,
                         const struct sockaddr_storage *client, socklen_t client_size)
@@ -67,7 +74,7 @@ static bool udp_forward(struct endpoint_socket *socket, const uint8_t *data, siz
     socket->query_count++;
     talloc_set_name_const(query, "struct udp_query");
     talloc_set_destructor(query, udp_query_gone);
-    if (upstream_ask(query, socket->netd, data, size, false, udp_forwarded, query))
+    if (upstream_ask(query, socket->netd, own_servers(socket), data, size, false, udp_forwarded, query))
         return true;
     talloc_free(query);
     return false;
@@ -201,7 +208,8 @@ static void client_query(struct client *client)
         client_reply(client, reply, size);
     } else {
         client->exchange =
-            upstream_ask(client, netd, client->buffer, client->size, true, client_forwarded, client);
+            upstream_ask(client, netd, own_servers(socket), client->buffer, client->size, true, client_forwarded,
+                         client);
         if (!client->exchange)
             client_refuse(client, DNS_SERVFAIL);
         else if (loop_modify(&netd->loop, &client->source, 0, NULL) < 0)

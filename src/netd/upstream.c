@@ -1,11 +1,13 @@
 /*
- * Queries passed on to the resolvers of the host, in its network namespace (one on 127.0.0.53 included). A
+ * Queries passed on to the resolvers of the host, in its network namespace (one on 127.0.0.53 included), or to
+ * those that the container was given (dns:). A
  * query goes out as the bytes that came, with an id of our own from a socket of its own, so that an answer
  * cannot be guessed; the answer comes back as it is, with the client's id. A server that says nothing for
  * QUERY_TIME, or SERVFAIL or REFUSED, is followed by the next; the last one's refusal is passed on.
  *
  * /etc/resolv.conf is looked at (not read) for each query, because it changes under a laptop.
  */
+#include "base/str.h"
 #include "netd/message.h"
 #include "netd/netd.h"
 
@@ -69,6 +71,15 @@ static const struct upstream_servers *current_servers(struct netd *netd)
         servers->changed = st.st_mtim;
     }
     return servers;
+}
+
+static void take_own_servers(struct upstream_servers *servers, char *const *own)
+{
+    struct prefix prefix;
+    servers->count = 0;
+    for (; *own && servers->count < SERVERS_MAX; own++)
+        if (prefix_parse(*own, &prefix))
+            str_copy(servers->addresses[servers->count++], INET6_ADDRSTRLEN, *own);
 }
 
 static void disconnect(struct exchange *exchange)
@@ -263,10 +274,15 @@ static bool ask_server(struct exchange *exchange)
     return true;
 }
 
-struct exchange *upstream_ask(const void *owner, struct netd *netd, const uint8_t *query, size_t size,
-                              bool tcp, upstream_done *done, void *data)
+struct exchange *upstream_ask(const void *owner, struct netd *netd, char *const *own, const uint8_t *query,
+                              size_t size, bool tcp, upstream_done *done, void *data)
 {
-    const struct upstream_servers *servers = current_servers(netd);
+    struct upstream_servers given;
+    const struct upstream_servers *servers = &given;
+    if (own)
+        take_own_servers(&given, own);
+    else
+        servers = current_servers(netd);
     if (netd->query_count >= QUERIES_MAX || servers->count == 0 || size < DNS_HEADER)
         return NULL;
     struct exchange *exchange = mem_new(owner, struct exchange);

@@ -102,6 +102,7 @@ struct netd_record {
     } * networks;
     size_t network_count;
     char **links; /* "alias target": names for this container alone; target is one of the others' names */
+    char **dns;   /* addresses of its own resolvers, asked in place of the host's */
     struct port_map *ports;
     size_t port_count;
 };

@@ -74,6 +74,12 @@ int record_print(const void *owner, const struct netd_record *record, char **ret
         if (r < 0)
             return r;
     }
+    for (char **dns = record->dns; dns && *dns; dns++) {
+        struct prefix prefix;
+        if (!prefix_parse(*dns, &prefix) || strchr(*dns, '/'))
+            return error_set(err, EINVAL, "dns server '%s' is not an address", *dns);
+        text = mem_append_printf(text, "dns %s\n", *dns);
+    }
     for (char **link = record->links; link && *link; link++) {
         const char *blank = strchr(*link, ' ');
         if (!blank || !is_word(mem_strndup(tmp, *link, (size_t)(blank - *link))) || !is_word(blank + 1))
@@ -154,6 +160,11 @@ static bool parse_line(struct netd_record *record, const char *line)
     }
     if (str_eq(fields[0], "internal") && !fields[1])
         return record->internal_only = true;
+    if (str_eq(fields[0], "dns") && strv_len(fields) == 2 &&
+        (is_optional_address(fields[1], AF_INET) || is_optional_address(fields[1], AF_INET6))) {
+        record->dns = strv_add(record, record->dns, fields[1]);
+        return !str_eq(fields[1], "-");
+    }
     if (str_eq(fields[0], "link") && strv_len(fields) == 3) {
         record->links = strv_addf(record, record->links, "%s %s", fields[1], fields[2]);
         return true;

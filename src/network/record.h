@@ -8,6 +8,7 @@
  *     netns /run/compote/...       the rest of the line
  *     internal                     only when all its networks are
  *     network shop_default 10.89.3.2 - web shop-web-1 4f1c2d3e4f50
+ *     dns 192.0.2.53               asked in place of the host's resolvers
  *     link database db             for this container, "database" is "db"
  *     port tcp - 8080 10.89.3.2 80
  */

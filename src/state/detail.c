@@ -74,6 +74,7 @@ char *detail_print(const void *owner, const struct container_record *c)
     json_object_set_new(o, "mounts", mounts);
     json_object_set_new(o, "exposed", print_vector(c->exposed));
     json_object_set_new(o, "links", print_vector(c->links));
+    json_object_set_new(o, "dns", print_vector(c->dns));
     json_object_set_new(o, "depends_on", print_vector(c->depends_on));
     json_object_set_new(o, "attach", json_boolean(c->attach));
     json_object_set_new(o, "tty", json_boolean(c->tty));
@@ -165,6 +166,7 @@ int detail_parse(struct container_record *c, const char *text, struct error *err
     parse_lists(c, o);
     c->exposed = parse_vector(c, json_object_get(o, "exposed"));
     c->links = parse_vector(c, json_object_get(o, "links"));
+    c->dns = parse_vector(c, json_object_get(o, "dns"));
     c->depends_on = parse_vector(c, json_object_get(o, "depends_on"));
     c->attach = json_is_true(json_object_get(o, "attach"));
     c->tty = json_is_true(json_object_get(o, "tty"));

@@ -58,6 +58,7 @@ struct container_record {
     struct mount_record *mounts;
     size_t mount_count;
     char **links;      /* "alias target" (network.h) */
+    char **dns;        /* resolvers of its own */
     char **depends_on; /* services, for the order of stopping */
     bool attach, tty, auto_remove;
     int64_t stop_grace; /* ns */

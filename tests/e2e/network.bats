@@ -42,6 +42,29 @@ YML
     failed
 }
 
+@test "dns: names are asked of the container's own server" {
+    compose_file <<'YML'
+services:
+  asker: {image: busybox, command: ["sleep", "infinity"], init: true, dns: 198.51.100.2}
+YML
+    outside "$build/tests/fake_resolver" 198.51.100.2 answer >"$SCRATCH/asked" 2>&1 </dev/null &
+    echo $! >"$SCRATCH/resolver"
+    compote up -d
+    eventually asker_gets 192.0.2.1
+    run -0 compote exec -T asker nslookup asker 127.0.0.11
+    has_not 192.0.2.1
+}
+
+asker_gets()
+{
+    compote exec -T asker nslookup name.example.test 127.0.0.11 | grep -q "$1"
+}
+
+cleanup()
+{
+    [ ! -e "$SCRATCH/resolver" ] || kill "$(cat "$SCRATCH/resolver")"
+}
+
 @test "networks are apart from each other, and internal ones have no way out" {
     compose_file <<'YML'
 services:

@@ -191,6 +191,8 @@ static const char record_text[] = "container c1\n"
                                   "internal\n"
                                   "network shop_default 10.89.3.2 fd00::2 web shop-web-1\n"
                                   "network other - - db\n"
+                                  "dns 192.0.2.53\n"
+                                  "dns fd00::53\n"
                                   "link database db\n"
                                   "port tcp - 8080 10.89.3.2 80\n"
                                   "port udp 127.0.0.1 53 10.89.3.2 5353\n";
@@ -232,6 +234,8 @@ static void bad_records_are_refused(void **state UNUSED)
         "container c1\nnetns /x\nport tcp - 80 10.0.0.1 65536\n",
         "container c1\nnetns /x\nport icmp - 80 10.0.0.1 80\n",
         "container c1\nnetns /x\nport tcp localhost 80 10.0.0.1 80\n",
+        "container c1\nnetns /x\ndns example.org\n",
+        "container c1\nnetns /x\ndns -\n",
         "container c1\nnetns /x\nlink database\n",
         "container c1\nnetns /x\nfrobnicate\n",
     };
