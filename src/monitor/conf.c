@@ -24,6 +24,7 @@ static const struct row {
     TEXT(run),
     TEXT(cgroup),
     TEXT(runtime),
+    TEXT(oom_score_adj),
     NUMBER("tty", tty),
     NUMBER("stdin", stdin_open),
     NUMBER("auto_remove", auto_remove),

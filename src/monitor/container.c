@@ -45,7 +45,8 @@ static int runtime_call(struct monitor *m, const char *verb, const char *option,
     if (argument)
         argv[n++] = argument;
     struct spawn spawn = {
-        .argv = (char *const *)argv, .std = {-1, -1, -1}
+        .argv = (char *const *)argv, .std = {-1, -1, -1},
+               .oom_score_adj = m->conf.oom_score_adj
     };
     int r = spawn_run(&spawn, text, sizeof(text), &status, err);
     if (r == 0 && status != 0) {
@@ -91,7 +92,9 @@ int container_run(struct monitor *m, struct error *err)
         }
         argv[n++] = m->conf.id;
         struct spawn spawn = {
-            .argv = (char *const *)argv, .std = {std[0], std[1], std[2]}
+            .argv = (char *const *)argv,
+            .std = {std[0], std[1], std[2]},
+            .oom_score_adj = m->conf.oom_score_adj
         };
         m->phase = PHASE_STARTING;
         r = spawn_start(&spawn, &m->runtime_pid, NULL, err);

@@ -122,7 +122,8 @@ static int probe_spawn(struct monitor *m, struct error *err)
     cleanup_close int write_end = ends[1];
     h->output_fd = ends[0];
     struct spawn spawn = {
-        .argv = argv, .std = {-1, write_end, write_end}
+        .argv = argv, .std = {-1, write_end, write_end},
+             .oom_score_adj = m->conf.oom_score_adj
     };
     r = fd_set_nonblocking(h->output_fd, err);
     if (r == 0)

@@ -8,6 +8,7 @@
 #include "monitor/monitor.h"
 
 #include "sys/fd.h"
+#include "sys/unit.h"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -119,7 +120,7 @@ int main(int argc, char **argv)
         return 2;
     }
     /* Nobody waits for us: the caller waits for this first process only. */
-    pid_t pid = fork();
+    pid_t pid = unit_fork_outside();
     if (pid != 0)
         _exit(pid < 0);
     init_sources(m);

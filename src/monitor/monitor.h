@@ -32,6 +32,7 @@ struct conf {
     char id[128];
     char command[128]; /* argv[0], for messages */
     char dir[PATH_MAX], run[PATH_MAX], cgroup[PATH_MAX], runtime[PATH_MAX];
+    char oom_score_adj[8]; /* of whatever we start: the container's, not our own */
     int64_t tty, stdin_open, auto_remove, private_pids;
     int64_t restart, restart_max;
     int64_t stop_signal, stop_grace; /* ns */

@@ -4,6 +4,7 @@
  */
 #include "netd/netd.h"
 #include "sys/fd.h"
+#include "sys/unit.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -78,7 +79,7 @@ int main(int argc, char **argv)
         return 2;
     }
     fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
-    pid_t child = fork();
+    pid_t child = unit_fork_outside();
     if (child != 0)
         return child < 0;
     umask(0077);

@@ -82,20 +82,40 @@ bool ulimit_is_known(const char *name)
     return false;
 }
 
-json_t *bundle_rlimits(const struct container_spec *spec)
+/* CAP_SYS_RESOURCE, without which hard limits only go down and the out-of-memory score only up. */
+static bool has_resource_privilege(void)
+{
+    return caps_all() & (UINT64_C(1) << 24);
+}
+
+/* The highest hard limit that can be set. For descriptors the kernel has a ceiling that no privilege lifts.
+ */
+static rlim_t rlimit_ceiling(int resource)
+{
+    struct rlimit current;
+    if (!has_resource_privilege() && getrlimit((__rlimit_resource_t)resource, &current) == 0)
+        return current.rlim_max;
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char *text;
+    int64_t ceiling;
+    if (resource != RLIMIT_NOFILE || fs_read_file(tmp, "/proc/sys/fs/nr_open", 64, &text, NULL, NULL) != 0)
+        return RLIM_INFINITY;
+    text[strcspn(text, "\n")] = '\0';
+    return str_to_i64(text, 1, INT64_MAX, &ceiling) ? (rlim_t)ceiling : RLIM_INFINITY;
+}
+
+static json_t *rlimits(const struct container_spec *spec)
 {
     json_t *array = json_array();
     omap_foreach (e, spec->ulimits) {
         const struct ulimit *wanted = e->value;
         for (size_t i = 0; i < ARRAY_SIZE(ulimits); i++) {
-            struct rlimit current;
-            if (strcasecmp(ulimits[i].name, e->key) != 0 ||
-                getrlimit((__rlimit_resource_t)ulimits[i].resource, &current) < 0)
+            if (strcasecmp(ulimits[i].name, e->key) != 0)
                 continue;
-            /* Raising a hard limit takes a privilege that we may lack: never above the current one. */
+            rlim_t ceiling = rlimit_ceiling(ulimits[i].resource);
             rlim_t hard = wanted->hard < 0 ? RLIM_INFINITY : (rlim_t)wanted->hard;
             rlim_t soft = wanted->soft < 0 ? RLIM_INFINITY : (rlim_t)wanted->soft;
-            hard = hard > current.rlim_max ? current.rlim_max : hard;
+            hard = hard > ceiling ? ceiling : hard;
             soft = soft > hard ? hard : soft;
             char type[32];
             snprintf(type, sizeof(type), "RLIMIT_%s", ulimits[i].name);
@@ -151,7 +171,7 @@ static json_t *make_env(const struct bundle *bundle, char *const *more, bool tty
     return env;
 }
 
-static int64_t oom_score(const struct container_spec *spec)
+int bundle_oom_score(const struct container_spec *spec)
 {
     int64_t current = 0;
     char text[32] = "";
@@ -162,9 +182,8 @@ static int64_t oom_score(const struct container_spec *spec)
         str_to_i64(text, -1000, 1000, &current);
     }
     if (spec->oom_score_adj < -1000 || spec->oom_score_adj > 1000)
-        return current;
-    bool may_lower = caps_all() & (UINT64_C(1) << 24); /* CAP_SYS_RESOURCE */
-    return spec->oom_score_adj < current && !may_lower ? current : spec->oom_score_adj;
+        return (int)current;
+    return (int)(spec->oom_score_adj < current && !has_resource_privilege() ? current : spec->oom_score_adj);
 }
 
 json_t *bundle_process(const struct bundle *bundle, char *const *argv, char *const *env, const char *cwd,
@@ -175,13 +194,13 @@ json_t *bundle_process(const struct bundle *bundle, char *const *argv, char *con
     for (size_t i = 0; i < bundle->user->group_count; i++)
         json_array_append_new(groups, json_integer(bundle->user->groups[i]));
     /* Inheritable and ambient sets stay empty (CVE-2022-24769 and its kin). */
-    return json_pack(
-        "{s:b, s:{s:I, s:I, s:o}, s:o, s:o, s:s, s:{s:o, s:o, s:o}, s:o, s:b, s:I}", //
-        "terminal", tty, "user", "uid", (json_int_t)bundle->user->uid, "gid", (json_int_t)bundle->user->gid,
-        "additionalGids", groups, "args", strings(argv), "env", make_env(bundle, env, tty), "cwd",
-        str_is_empty(cwd) ? "/" : cwd, "capabilities", "bounding", caps_to_json(bundle->caps), "effective",
-        caps_to_json(bundle->caps), "permitted", caps_to_json(bundle->caps), "rlimits", bundle_rlimits(spec),
-        "noNewPrivileges", spec_no_new_privileges(spec), "oomScoreAdj", (json_int_t)oom_score(spec));
+    return json_pack("{s:b, s:{s:I, s:I, s:o}, s:o, s:o, s:s, s:{s:o, s:o, s:o}, s:o, s:b, s:I}", //
+                     "terminal", tty, "user", "uid", (json_int_t)bundle->user->uid, "gid",
+                     (json_int_t)bundle->user->gid, "additionalGids", groups, "args", strings(argv), "env",
+                     make_env(bundle, env, tty), "cwd", str_is_empty(cwd) ? "/" : cwd, "capabilities",
+                     "bounding", caps_to_json(bundle->caps), "effective", caps_to_json(bundle->caps),
+                     "permitted", caps_to_json(bundle->caps), "rlimits", rlimits(spec), "noNewPrivileges",
+                     spec_no_new_privileges(spec), "oomScoreAdj", (json_int_t)bundle_oom_score(spec));
 }
 
 int joined_container(const struct runtime_dirs *dirs, const char *mode, struct container_status *ret,

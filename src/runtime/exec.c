@@ -111,11 +111,14 @@ int container_exec(const struct runtime_dirs *dirs, const char *id, const struct
     if (options->detach)
         argv = strv_add(tmp, argv, "--detach");
     argv = strv_add(tmp, argv, id);
+    char oom_score[16];
+    snprintf(oom_score, sizeof(oom_score), "%d", bundle_oom_score(spec));
     struct spawn spawn = {
         .argv = argv,
         .std = {options->std[0], options->std[1], options->std[2]},
         .fds = {{process_fd, SPEC_FD},               {log_fd, LOG_FD}         },
         .fd_count = 2,
+        .oom_score_adj = oom_score,
         .hide_cgroup2 = true,
     };
     pid_t pid;

@@ -110,7 +110,8 @@ int bundle_mounts(const struct bundle *bundle, json_t *mounts, struct error *err
 bool bundle_target_is_taken(const struct container_spec *spec, const char *target);
 int bundle_resources(const struct bundle *bundle, json_t *linux_part, struct error *err); /* bundle_res.c */
 int bundle_devices(const struct bundle *bundle, json_t *linux_part, json_t *rules, struct error *err);
-json_t *bundle_rlimits(const struct container_spec *spec);
+/* What the container's processes have in /proc/PID/oom_score_adj: as asked for, or as this process has it. */
+int bundle_oom_score(const struct container_spec *spec);
 
 /* "container:<id>" of a mode, as the running process of that container. */
 int joined_container(const struct runtime_dirs *dirs, const char *mode, struct container_status *ret,

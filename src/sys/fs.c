@@ -50,9 +50,11 @@ int fs_read_file(const void *owner, const char *path, size_t limit, char **ret, 
         return error_set(err, EISDIR, "'%s' is a directory", path);
 
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    size_t room = st.st_size > 0 ? (size_t)st.st_size + 1 : 4096, used = 0;
-    if (room > limit + 1)
+    if (st.st_size > 0 && (size_t)st.st_size > limit)
         return error_set(err, EFBIG, "'%s' is larger than %zu bytes", path, limit);
+    /* Files of /proc and their like have no size. */
+    size_t room = st.st_size > 0 ? (size_t)st.st_size + 1 : 4096, used = 0;
+    room = room > limit + 1 ? limit + 1 : room;
     char *data = mem_array(tmp, char, room);
     for (;;) {
         size_t got;

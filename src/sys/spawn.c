@@ -67,6 +67,15 @@ static const char *child_hide_cgroup2(void)
     return NULL;
 }
 
+/* Best effort: a value that we may not set leaves the parent's. */
+static void child_oom_score(const char *value)
+{
+    cleanup_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t ignored UNUSED = write(fd, value, strlen(value));
+    }
+}
+
 NORETURN static void child_main(const struct spawn *spawn, int report_fd, pid_t parent)
 {
     report_fd = fcntl(report_fd, F_DUPFD_CLOEXEC, 200);
@@ -81,6 +90,8 @@ NORETURN static void child_main(const struct spawn *spawn, int report_fd, pid_t 
         if (getppid() != parent)
             _exit(127);
     }
+    if (spawn->oom_score_adj)
+        child_oom_score(spawn->oom_score_adj);
     if (spawn->new_session && setsid() < 0)
         child_fail(report_fd, "setsid");
     const char *failed = child_descriptors(spawn);

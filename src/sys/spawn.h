@@ -18,8 +18,10 @@ struct spawn {
         int from, to; /* `to` above 2 */
     } fds[SPAWN_MAX_FDS];
     int fd_count;
-    const char *cwd;  /* or NULL */
-    bool new_session; /* setsid */
+    const char *cwd; /* or NULL */
+    const char
+        *oom_score_adj; /* what to write into the file of that name in /proc/self; NULL: as the parent's */
+    bool new_session;   /* setsid */
     bool die_with_parent;
     bool hide_cgroup2; /* in a private mount namespace with /sys/fs/cgroup/unified unmounted: OCI runtimes
                           refuse hybrid hosts */

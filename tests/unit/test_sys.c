@@ -3,6 +3,7 @@
 #include "sys/fs.h"
 #include "sys/loop.h"
 #include "sys/spawn.h"
+#include "sys/unit.h"
 
 #include "lib/unit.h"
 #include <fcntl.h>
@@ -40,6 +41,17 @@ static void test_files_are_replaced_whole(void **state)
     char **names;
     assert_int_equal(fs_list(dir, mem_printf(dir, "%s/a/b", dir), &names, &err), 0);
     assert_int_equal(strv_len(names), 1);
+}
+
+static void test_files_without_a_size_have_limits_too(void **state UNUSED)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct error err = ERROR_INIT;
+    char *data;
+    assert_int_equal(fs_read_file(tmp, "/proc/sys/kernel/ostype", 6, &data, NULL, &err), 0);
+    assert_string_equal(data, "Linux\n");
+    assert_int_equal(fs_read_file(tmp, "/proc/sys/kernel/ostype", 5, &data, NULL, &err), -EFBIG);
+    assert_int_equal(fs_read_file(tmp, "/proc/filesystems", 1 << 20, &data, NULL, &err), 0);
 }
 
 static void test_opening_stays_beneath(void **state)
@@ -206,10 +218,46 @@ static void test_process_identity(void **state UNUSED)
     assert_true(process_start_time(0x7ffffff, &a, &err) < 0);
 }
 
+static void test_unit_of_a_process(void **state UNUSED)
+{
+    static const struct {
+        const char *cgroups;
+        bool named;
+    } cases[] = {
+        {"0::/system.slice/cron.service\n",                           true },
+        {"0::/user.slice/user-0.slice/session-3.scope",               true },
+        {"0::/user.slice/user-1.slice/user@1.service/app.slice/a",    true },
+        {"1:name=systemd:/a.service\n0::/system.slice/ssh.service\n", true },
+        {"0::/\n",                                                    false},
+        {"",                                                          false},
+        {"0::/system.slice\n",                                        false},
+        {"0::/compote/a.services/b.scoped\n",                         false},
+        {"0::/\n1:name=systemd:/system.slice/cron.service\n",         false},
+        {"4:memory:/system.slice/cron.service\n",                     false},
+        {"10::/x.service\n",                                          false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        if (unit_is_named(cases[i].cgroups) != cases[i].named)
+            fail_msg("'%s'", cases[i].cgroups);
+}
+
+static void test_fork_outside(void **state UNUSED)
+{
+    pid_t pid = unit_fork_outside();
+    if (pid == 0)
+        _exit(getpid() > 0 ? 7 : 1);
+    int status;
+    struct error err = ERROR_INIT;
+    assert_true(pid > 0);
+    assert_int_equal(spawn_wait(pid, &status, &err), 0);
+    assert_int_equal(status, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_files_are_replaced_whole, remove_scratch),
+        cmocka_unit_test(test_files_without_a_size_have_limits_too),
         cmocka_unit_test_teardown(test_opening_stays_beneath, remove_scratch),
         cmocka_unit_test_teardown(test_removal_does_not_follow_links, remove_scratch),
         cmocka_unit_test_teardown(test_removal_of_deep_trees, remove_scratch),
@@ -218,6 +266,8 @@ int main(void)
         cmocka_unit_test(test_messages_carry_descriptors),
         cmocka_unit_test(test_loop_timers_and_removal),
         cmocka_unit_test(test_process_identity),
+        cmocka_unit_test(test_unit_of_a_process),
+        cmocka_unit_test(test_fork_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
