@@ -3,6 +3,7 @@
  * again as ready; a record that is not ready is removed with all that it leads to by the next plan.
  */
 #include "base/path.h"
+#include "engine/joined.h"
 #include "engine/ops.h"
 #include "engine/spec.h"
 
@@ -149,28 +150,17 @@ static int attach_volumes(struct operation *op, struct container_record *record,
 /* network_mode: service:x and container:x join a namespace that belongs to another. */
 static int join_namespace(struct operation *op, struct container_record *record, struct error *err)
 {
-    struct plan *plan = op->plan;
     const char *mode = op->service->network_mode;
-    const char *service = str_after(mode, "service:"), *container = str_after(mode, "container:");
-    if (!service && !container) {
-        if (mode && strcmp(mode, "none") != 0 && strcmp(mode, "host") != 0)
-            return error_set(err, ENOTSUP, "network_mode '%s' is not available", mode);
-        return 0;
-    }
-    struct container_record **records, *found = NULL;
-    size_t count;
-    int r = state_containers(record, plan->engine->state, service ? record->project : NULL, &records, &count,
-                             err);
+    struct container_record *found;
+    int r = joined_find(record, op->plan->engine, record->project, "network_mode", mode, &found, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < count && !found; i++)
-        if (service ? (str_eq(records[i]->service, service) && !records[i]->oneoff)
-                    : (str_eq(records[i]->name, container) || str_starts(records[i]->id, container)))
-            found = records[i];
-    if (!found)
-        return error_set(err, ENOENT, "network_mode '%s': no such container", mode);
-    record->netns = mem_strdup(record, found->netns);
-    record->netns_owner = mem_strdup(record, found->id);
+    if (r == 0) {
+        record->netns = mem_strdup(record, found->netns);
+        record->netns_owner = mem_strdup(record, found->id);
+    } else if (mode && strcmp(mode, "none") != 0 && strcmp(mode, "host") != 0) {
+        return error_set(err, ENOTSUP, "network_mode '%s' is not available", mode);
+    }
     return 0;
 }
 

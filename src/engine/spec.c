@@ -4,6 +4,7 @@
 
 #include "base/path.h"
 #include "base/units.h"
+#include "engine/joined.h"
 #include "sys/fs.h"
 
 static char **choose_argv(const void *owner, const struct spec_request *request)
@@ -325,6 +326,37 @@ static void make_process(struct container_spec *spec, const struct spec_request 
     }
 }
 
+/* "host", or "container:<id>"; what is private stays NULL. */
+static int make_modes(struct container_spec *spec, struct engine *engine, const struct spec_request *request,
+                      struct error *err)
+{
+    const struct service *service = request->service;
+    const struct {
+        const char *key, *mode;
+        char **to;
+    } rows[] = {
+        {"pid",    service->pid,    &spec->pid_mode   },
+        {"ipc",    service->ipc,    &spec->ipc_mode   },
+        {"uts",    service->uts,    &spec->uts_mode   },
+        {"cgroup", service->cgroup, &spec->cgroup_mode}
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct container_record *found;
+        const char *mode = rows[i].mode;
+        int r = joined_find(spec, engine, spec->project, rows[i].key, mode, &found, err);
+        if (r < 0)
+            return r;
+        if (r == 0)
+            *rows[i].to = mem_printf(spec, "container:%s", found->id);
+        else if (str_eq(mode, "host") || (str_eq(mode, "none") && rows[i].to == &spec->ipc_mode))
+            *rows[i].to = mem_strdup(spec, mode);
+        else if (mode && *mode && !str_eq(mode, "private") && !str_eq(mode, "shareable"))
+            return error_set(err, EINVAL, "%s: '%s' is not host, private, service:NAME or container:NAME",
+                             rows[i].key, mode);
+    }
+    return 0;
+}
+
 /* Who joins another's network namespace has its name and its files too, as with docker. */
 static int make_names(struct container_spec *spec, struct engine *engine, const struct spec_request *request,
                       const struct container_record *record, struct error *err)
@@ -369,10 +401,6 @@ int spec_make(const void *owner, struct engine *engine, const struct spec_reques
     spec->labels = record->labels;
     spec->annotations = service->annotations;
     spec->netns = mem_strdup(spec, record->netns);
-    spec->pid_mode = mem_strdup(spec, str_eq(service->pid, "host") ? "host" : NULL);
-    spec->ipc_mode = mem_strdup(spec, str_eq(service->ipc, "host") ? "host" : NULL);
-    spec->uts_mode = mem_strdup(spec, str_eq(service->uts, "host") ? "host" : NULL);
-    spec->cgroup_mode = mem_strdup(spec, str_eq(service->cgroup, "host") ? "host" : NULL);
     spec->runtime = mem_strdup(spec, service->runtime);
     spec->stop_grace = record->stop_grace;
 
@@ -388,7 +416,9 @@ int spec_make(const void *owner, struct engine *engine, const struct spec_reques
     make_resources(spec, service);
     make_mounts(spec, engine, request, record);
     spec->healthcheck = make_healthcheck(spec, request);
-    int r = make_names(spec, engine, request, record, err);
+    int r = make_modes(spec, engine, request, err);
+    if (r == 0)
+        r = make_names(spec, engine, request, record, err);
     spec->env = make_env(spec, request, spec);
     if (r >= 0)
         r = make_files(spec, request, err);

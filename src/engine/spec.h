@@ -14,7 +14,8 @@ struct spec_request {
     const struct run_options *oneoff; /* what `run` overrides, or NULL */
 };
 
-/* What can be told before anything is made: values that no container can be made from, files that are missing. */
+/* What can be told before anything is made: values that no container can be made from, files that are
+ * missing. */
 int spec_check(const struct project *project, const struct service *service, struct error *err);
 
 /* "demo-web-1", or the service's container_name. */

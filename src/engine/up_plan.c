@@ -1,5 +1,7 @@
 #include "engine/up_plan.h"
 
+#include "engine/joined.h"
+
 /* What is planned for one service, so that its dependents can wait for it. */
 struct service_plan {
     struct operation *
@@ -93,10 +95,12 @@ static struct operation *need_volume(struct up *up, const char *key)
 static void need_resources(struct up *up, const struct service *service, struct operation *create)
 {
     /* Who joins a namespace (`service:x`) is made after the one that has it. */
-    const char *joined = str_after(service->network_mode, "service:");
-    const struct service_plan *other = joined ? omap_get(up->services, joined) : NULL;
-    for (size_t i = 0; other && i < other->remake_count; i++)
-        plan_need(create, other->remakes[i]);
+    const char *joined[JOINED_MAX];
+    for (size_t n = joined_services(service, joined); n-- > 0;) {
+        const struct service_plan *other = omap_get(up->services, joined[n]);
+        for (size_t i = 0; other && i < other->remake_count; i++)
+            plan_need(create, other->remakes[i]);
+    }
     omap_foreach (e, service->networks)
         plan_need(create, need_network(up, e->key));
     for (size_t i = 0; i < service->volume_count; i++)
@@ -120,10 +124,12 @@ static char *obsolete_reason(struct up *up, const struct service *service, const
     const char *image = omap_get(up->image_ids, service->name);
     if (image && !str_eq(c->record->image_id, image))
         return mem_printf(up->plan, "image changed %.19s -> %.19s", c->record->image_id, image);
-    const char *joined = str_after(service->network_mode, "service:");
-    const struct service_plan *other = joined ? omap_get(up->services, joined) : NULL;
-    if (other && other->remake_count)
-        return mem_printf(up->plan, "the network namespace of %s is made anew", joined);
+    const char *joined[JOINED_MAX];
+    for (size_t n = joined_services(service, joined); n-- > 0;) {
+        const struct service_plan *other = omap_get(up->services, joined[n]);
+        if (other && other->remake_count)
+            return mem_printf(up->plan, "the namespaces of %s are made anew", joined[n]);
+    }
     return NULL;
 }
 

@@ -209,3 +209,18 @@ YML
     failed
     has "address fd00:6::77 is not in network"
 }
+
+@test "pid and ipc of another service" {
+    compose_file <<'YML'
+services:
+  owner: {image: busybox, command: ["sleep", "4242"], init: true}
+  guest: {image: busybox, command: ["sleep", "infinity"], init: true, pid: "service:owner", ipc: "service:owner"}
+YML
+    compote up -d
+    run -0 compote exec -T guest ps
+    has "sleep 4242"
+    [ "$(compote exec -T guest readlink /proc/self/ns/ipc)" = "$(compote exec -T owner readlink /proc/self/ns/ipc)" ]
+    sed -i 's/ipc: "service:owner"/ipc: "somewhere"/' compose.yml
+    run -1 compote up -d
+    has "ipc: 'somewhere' is not"
+}
