@@ -128,10 +128,8 @@ static int probe_spawn(struct monitor *m, struct error *err)
     r = fd_set_nonblocking(h->output_fd, err);
     if (r == 0)
         r = loop_add(&m->loop, &h->output, h->output_fd, EPOLLIN, on_output, m, err);
-    monitor_protect(m, false);
     if (r == 0)
         r = spawn_start(&spawn, &h->runtime_pid, NULL, err);
-    monitor_protect(m, true);
     return r;
 }
 
@@ -219,6 +217,9 @@ void health_stop(struct monitor *m)
     struct health *h = &m->health;
     if (h->pidfd >= 0)
         pidfd_signal(h->pidfd, SIGKILL, NULL);
+    /* A runtime that went on would make its directory anew after the container is removed. */
+    if (h->runtime_pid && kill(h->runtime_pid, SIGKILL) == 0)
+        RETRY_EINTR(waitpid(h->runtime_pid, NULL, 0));
     probe_close(m);
     loop_remove(&m->loop, &h->timer);
 }

@@ -73,16 +73,14 @@ static int watch_signals(struct monitor *m, struct error *err)
     return loop_signals(&m->loop, &m->signals, &set, on_signals, m, err);
 }
 
-void monitor_protect(struct monitor *m, bool on)
+/* The last to be killed when memory runs out, where we may ask for that. What we start has the container's
+ * score. */
+static void protect(void)
 {
-    static const char last[] = "-999";
-    cleanup_close int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (!m->oom_score[0] && read(fd, m->oom_score, sizeof(m->oom_score) - 1) <= 0)
-        return;
-    const char *text = on ? last : m->oom_score;
-    ssize_t ignored UNUSED = write(fd, text, strlen(text));
+    cleanup_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t ignored UNUSED = write(fd, "-999", 4);
+    }
 }
 
 static int set_up(struct monitor *m, const char *dir, struct error *err)
@@ -131,7 +129,7 @@ int main(int argc, char **argv)
     if (setsid() < 0 || chdir("/") < 0)
         record_report(m, errno, "the monitor cannot leave its caller's session and directory");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    monitor_protect(m, true);
+    protect();
     int r = set_up(m, argv[2], &err);
     if (r == 0) {
         bool adopt = str_eq(argv[1], "adopt");

@@ -90,7 +90,6 @@ struct monitor {
     bool has_run;             /* at least once: a failure to start is not the first start's any more */
     int64_t stop_grace_asked; /* of a stop that came while starting */
     int lock_fd, report_fd, run_dir_fd;
-    char oom_score[8]; /* what it was before monitor_protect */
     struct loop_source signals, restart_timer, stop_timer, adopted_exit;
     pid_t runtime_pid; /* while starting */
     int console_fd;
@@ -126,12 +125,6 @@ void record_note(struct monitor *m);    /* the record in the container's directo
 void record_durable(struct monitor *m); /* the same, so that it survives a power cut */
 void record_report(struct monitor *m, int code, const char *text); /* once; further calls do nothing */
 int64_t wall_ns(void);
-
-/*
- * main.c: makes us the last to be killed when memory runs out, where we may ask for that, or not so for the
- * children that are made now. The container's first process gets its own score from the bundle.
- */
-void monitor_protect(struct monitor *m, bool on);
 
 /* container.c */
 int container_run(struct monitor *m, struct error *err);

@@ -51,13 +51,14 @@ static int end_monitor(const struct runtime_dirs *dirs, const char *id, const st
     return 0;
 }
 
-/* The cgroup above all containers goes with the last of them. */
+/* The cgroup above all containers goes with the last of them. Of two that end together, the second has to
+   wait to see that it is the last. */
 static void remove_parent(const struct runtime_dirs *dirs)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
     char **names;
-    if (fs_lock(mem_printf(tmp, "%s/cgroup.lock", dirs->run), false, false, &lock, NULL) != 0 ||
+    if (fs_lock(mem_printf(tmp, "%s/cgroup.lock", dirs->run), false, true, &lock, NULL) != 0 ||
         fs_list(tmp, mem_printf(tmp, "%s/containers", dirs->run), &names, NULL) < 0 || (names && names[0]))
         return;
     cgroup_rmdir(dirs->cgroup);
