@@ -100,9 +100,9 @@ const struct port_map *store_next_target(struct netd *netd, struct endpoint_sock
 /* Handlers of the four kinds of sockets. */
 loop_handler server_udp_ready, server_tcp_ready, stream_accept_ready, datagram_ready;
 
-/* upstream.c: asks the container's `own` resolvers, NULL: the host's. `done` gets the reply, or NULL when nobody answered; never from
- * within upstream_ask. Freeing the exchange (a child of `owner`) cancels it. NULL when nobody can be asked,
- * or too many queries are under way. */
+/* upstream.c: asks the container's `own` resolvers, NULL: the host's. `done` gets the reply, or NULL when
+ * nobody answered; never from within upstream_ask. Freeing the exchange (a child of `owner`) cancels it. NULL
+ * when nobody can be asked, or too many queries are under way. */
 struct exchange;
 typedef void upstream_done(const uint8_t *reply, size_t size, void *data);
 struct exchange *upstream_ask(const void *owner, struct netd *netd, char *const *own, const uint8_t *query,

@@ -207,9 +207,8 @@ static void client_query(struct client *client)
     } else if (r == 0) {
         client_reply(client, reply, size);
     } else {
-        client->exchange =
-            upstream_ask(client, netd, own_servers(socket), client->buffer, client->size, true, client_forwarded,
-                         client);
+        client->exchange = upstream_ask(client, netd, own_servers(socket), client->buffer, client->size, true,
+                                        client_forwarded, client);
         if (!client->exchange)
             client_refuse(client, DNS_SERVFAIL);
         else if (loop_modify(&netd->loop, &client->source, 0, NULL) < 0)

@@ -1,9 +1,9 @@
 /*
- * Queries passed on to the resolvers of the host, in its network namespace (one on 127.0.0.53 included), or to
- * those that the container was given (dns:). A
- * query goes out as the bytes that came, with an id of our own from a socket of its own, so that an answer
- * cannot be guessed; the answer comes back as it is, with the client's id. A server that says nothing for
- * QUERY_TIME, or SERVFAIL or REFUSED, is followed by the next; the last one's refusal is passed on.
+ * Queries passed on to the resolvers of the host, in its network namespace (one on 127.0.0.53 included), or
+ * to those that the container was given (dns:). A query goes out as the bytes that came, with an id of our
+ * own from a socket of its own, so that an answer cannot be guessed; the answer comes back as it is, with the
+ * client's id. A server that says nothing for QUERY_TIME, or SERVFAIL or REFUSED, is followed by the next;
+ * the last one's refusal is passed on.
  *
  * /etc/resolv.conf is looked at (not read) for each query, because it changes under a laptop.
  */
