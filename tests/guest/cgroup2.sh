@@ -4,6 +4,9 @@
 # is compared with how it was before: what is left behind fails the check.
 #
 # Beside this file: compote, libexec/, busybox.tar. Arguments: names of checks; none means all.
+#
+# Lists of process ids, numbers and names are split into words on purpose.
+# shellcheck disable=SC2046,SC2048
 set -u
 here=$(cd "${0%/*}" && pwd)
 export COMPOTE_LIBEXEC=$here/libexec NO_COLOR=1 PATH=$here:$PATH
