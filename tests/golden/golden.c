@@ -20,6 +20,8 @@
 #include "data/buffer.h"
 #include "sys/fs.h"
 
+#include <limits.h>
+
 struct outcome {
     char *json, *yaml, *errors, *warnings; /* errors NULL: it loaded */
 };
@@ -210,10 +212,14 @@ int main(int argc, char **argv)
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     int failed = 0, count = 0;
     for (int i = 1; i < argc; i++) {
-        char **names = NULL;
-        fs_list(tmp, argv[i], &names, NULL);
+        char **names = NULL, cases[PATH_MAX];
+        if (!realpath(argv[i], cases)) { /* the loader wants an absolute current directory */
+            perror(argv[i]);
+            return 1;
+        }
+        fs_list(tmp, cases, &names, NULL);
         for (; names && *names; names++) {
-            char *dir = path_join(tmp, argv[i], *names);
+            char *dir = path_join(tmp, cases, *names);
             if (!has_input(dir))
                 continue;
             failed += check_case(dir);
