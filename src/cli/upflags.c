@@ -1,5 +1,6 @@
 #include "cli/upflags.h"
 
+#include "cli/ask.h"
 #include "cli/scale.h"
 
 #include "base/str.h"
@@ -24,6 +25,16 @@ int create_flags_check(const struct create_flags *flags, struct error *err)
     return conflicts_check(conflicts, ARRAY_SIZE(conflicts), err);
 }
 
+static bool yes(void *data UNUSED, const char *question UNUSED)
+{
+    return true;
+}
+
+static bool ask_user(void *data, const char *question)
+{
+    return ask(data, question);
+}
+
 int create_flags_apply(const struct create_flags *flags, struct session *session, struct up_options *ret,
                        struct error *err)
 {
@@ -40,6 +51,8 @@ int create_flags_apply(const struct create_flags *flags, struct session *session
                                           : RECREATE_CHANGED;
     ret->remove_orphans = remove;
     ret->quiet_pull = flags->quiet_pull;
+    ret->confirm = flags->yes ? yes : ask_user;
+    ret->confirm_data = session->app;
     ret->pull = str_eq(flags->pull, "policy") || str_eq(flags->pull, "build") ? NULL : flags->pull;
     return scale_parse(session, session->project, flags->scale, &ret->scale, err);
 }

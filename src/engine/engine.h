@@ -112,6 +112,9 @@ struct up_options {
     int64_t timeout;      /* seconds to stop containers that are recreated; -1: their own */
     const char *pull;     /* always, missing, never; NULL: by pull_policy */
     struct omap *scale;   /* service -> "N" */
+    /* A question whose answer may lose data. May be NULL: the answer is no. */
+    bool (*confirm)(void *data, const char *question);
+    void *confirm_data;
     /* Called before a container of the project is started, or when it already runs: the cli attaches its log.
      * May be NULL. */
     void (*attach)(void *data, const struct container_view *container);

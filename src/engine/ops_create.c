@@ -128,9 +128,6 @@ static int attach_volumes(struct operation *op, struct container_record *record,
                 return r;
             continue;
         }
-        if (m->type != MOUNT_VOLUME && m->type != MOUNT_BIND && m->type != MOUNT_TMPFS)
-            return error_set(err, ENOTSUP, "mounts of type '%s' are not available yet",
-                             m->type == MOUNT_IMAGE ? "image" : "npipe/cluster");
         struct mount_record mount = {.target = target, .source = mem_strdup(record, m->source)};
         if (m->type == MOUNT_VOLUME) {
             const struct volume *volume = omap_get(project->volumes, m->source);

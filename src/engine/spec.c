@@ -160,15 +160,34 @@ static void add_tmpfs(struct container_spec *spec, const char *text)
     mem_append(spec, spec->mounts, spec->mount_count, mount);
 }
 
-static void add_mount(struct container_spec *spec, struct engine *engine, const struct volume_mount *m,
-                      const struct container_record *record)
+/* The volume's directory and, when it is a file system of its own, what is mounted over it. */
+static int set_volume(struct container_spec *spec, struct mount_spec *mount, struct engine *engine,
+                      const char *name, struct error *err)
+{
+    struct volume_record *volume;
+    int r = state_volume_get(spec, engine->state, name, &volume, err);
+    if (r != 0)
+        return r < 0 ? r : error_set(err, ENOENT, "volume %s is not there", name);
+    mount->volume = mem_strdup(spec, name);
+    mount->source = engine_volume_path(spec, engine, name);
+    mount->fs_type = mem_strdup(spec, omap_get(volume->options, "type"));
+    mount->fs_device = mem_strdup(spec, omap_get(volume->options, "device"));
+    mount->fs_options = mem_strdup(spec, omap_get(volume->options, "o"));
+    talloc_free(volume);
+    return 0;
+}
+
+static int add_mount(struct container_spec *spec, struct engine *engine, const struct volume_mount *m,
+                     const struct container_record *record, struct error *err)
 {
     struct mount_spec mount = {.type = m->type,
                                .target = path_clean(spec, m->target),
                                .read_only = m->read_only,
                                .subpath = mem_strdup(spec, m->subpath),
                                .propagation = mem_strdup(spec, m->propagation),
-                               .create_host_path = m->create_host_path};
+                               .create_host_path = m->create_host_path,
+                               .recursive = mem_strdup(spec, m->recursive)};
+    int r = 0;
     if (m->type == MOUNT_TMPFS) {
         if (m->tmpfs_size >= 0)
             mount.options = strv_addf(spec, mount.options, "size=%lld", (long long)m->tmpfs_size);
@@ -177,12 +196,13 @@ static void add_mount(struct container_spec *spec, struct engine *engine, const 
     } else if (m->type == MOUNT_BIND) {
         mount.source = mem_strdup(spec, m->source);
     } else {
-        for (size_t i = 0; i < record->mount_count; i++)
+        for (size_t i = 0; r == 0 && i < record->mount_count; i++)
             if (record->mounts[i].volume && strcmp(record->mounts[i].target, mount.target) == 0)
-                mount.source = engine_volume_path(spec, engine, record->mounts[i].volume);
+                r = set_volume(spec, &mount, engine, record->mounts[i].volume, err);
         mount.copy_up = !m->nocopy;
     }
     mem_append(spec, spec->mounts, spec->mount_count, mount);
+    return r;
 }
 
 static bool has_mount(const struct container_spec *spec, const char *target)
@@ -193,25 +213,26 @@ static bool has_mount(const struct container_spec *spec, const char *target)
     return false;
 }
 
-static void make_mounts(struct container_spec *spec, struct engine *engine,
-                        const struct spec_request *request, const struct container_record *record)
+static int make_mounts(struct container_spec *spec, struct engine *engine, const struct spec_request *request,
+                       const struct container_record *record, struct error *err)
 {
     const struct service *service = request->service;
-    for (size_t i = 0; i < service->volume_count; i++)
-        add_mount(spec, engine, &service->volumes[i], record);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < service->volume_count; i++)
+        r = add_mount(spec, engine, &service->volumes[i], record, err);
     for (char **t = service->tmpfs; t && *t; t++)
         add_tmpfs(spec, *t);
     /* What is left in the record are the image's own volumes, made anonymous. */
-    for (size_t i = 0; i < record->mount_count; i++) {
+    for (size_t i = 0; r == 0 && i < record->mount_count; i++) {
         const struct mount_record *m = &record->mounts[i];
         if (m->volume && !has_mount(spec, m->target)) {
-            struct mount_spec mount = {.type = MOUNT_VOLUME,
-                                       .target = mem_strdup(spec, m->target),
-                                       .source = engine_volume_path(spec, engine, m->volume),
-                                       .copy_up = true};
+            struct mount_spec mount = {
+                .type = MOUNT_VOLUME, .target = mem_strdup(spec, m->target), .copy_up = true};
+            r = set_volume(spec, &mount, engine, m->volume, err);
             mem_append(spec, spec->mounts, spec->mount_count, mount);
         }
     }
+    return r;
 }
 
 /* ---- behaviour ---- */
@@ -414,9 +435,10 @@ int spec_make(const void *owner, struct engine *engine, const struct spec_reques
     }
     make_security(spec, request);
     make_resources(spec, service);
-    make_mounts(spec, engine, request, record);
     spec->healthcheck = make_healthcheck(spec, request);
-    int r = make_modes(spec, engine, request, err);
+    int r = make_mounts(spec, engine, request, record, err);
+    if (r == 0)
+        r = make_modes(spec, engine, request, err);
     if (r == 0)
         r = make_names(spec, engine, request, record, err);
     spec->env = make_env(spec, request, spec);
@@ -434,8 +456,15 @@ int spec_make(const void *owner, struct engine *engine, const struct spec_reques
 
 /* ---- before anything is made ---- */
 
-static int check_target(const char *target, struct error *err)
+static int check_mount(const struct volume_mount *m, struct error *err)
 {
+    const char *target = m->target;
+    if (m->type == MOUNT_NPIPE || m->type == MOUNT_CLUSTER)
+        return error_set(err, ENOTSUP, "mounts of type '%s' need %s, which is not here",
+                         m->type == MOUNT_NPIPE ? "npipe" : "cluster",
+                         m->type == MOUNT_NPIPE ? "Windows" : "a Swarm");
+    if (m->type == MOUNT_IMAGE)
+        return error_set(err, ENOTSUP, "mounts of type 'image' are not available yet");
     if (target[0] == '/')
         return 0;
     error_set(err, EINVAL, "mount target '%s' is not an absolute path", target);
@@ -457,7 +486,7 @@ static int check_service(const struct project *project, const struct service *se
             return error_set(err, EINVAL, "'%s' is not an ulimit", e->key);
     int r = make_logging(spec, service, err);
     for (size_t i = 0; r == 0 && i < service->volume_count; i++)
-        r = check_target(service->volumes[i].target, err);
+        r = check_mount(&service->volumes[i], err);
     return r == 0 ? make_files(spec, &request, err) : r;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/spec.h"
 #include "engine/up_plan.h"
 #include "engine/view.h"
+#include "engine/volume.h"
 #include "sys/spawn.h"
 
 #include <limits.h>
@@ -250,7 +251,8 @@ static int check_externals(struct engine *engine, const struct project *project,
     omap_foreach (e, project->volumes) {
         const struct volume *v = e->value;
         struct volume_record *record;
-        int r = v->external ? state_volume_get(tmp, engine->state, v->name, &record, err) : 0;
+        int r =
+            v->external ? state_volume_get(tmp, engine->state, v->name, &record, err) : volume_check(v, err);
         if (r == STATE_ABSENT)
             return error_set(err, ENOENT, "external volume \"%s\" not found", v->name);
         if (r < 0)
@@ -287,6 +289,67 @@ static int check_specs(const struct plan *plan, struct error *err)
     return 0;
 }
 
+static bool mounts_any(const struct container_record *record, char *const *volumes)
+{
+    for (size_t m = 0; m < record->mount_count; m++)
+        if (record->mounts[m].volume && strv_contains(volumes, record->mounts[m].volume))
+            return true;
+    return false;
+}
+
+/* Takes away volumes, and the containers of the project that have them. */
+static int remove_volumes(struct engine *engine, const struct project *project, char *const *names,
+                          const struct up_options *options, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct actual *actual;
+    int r = actual_read(tmp, engine, project->name, &actual, err);
+    if (r < 0)
+        return r;
+    struct plan *plan = plan_new(tmp, engine, project->name, project, actual);
+    for (size_t i = 0; i < actual->container_count; i++)
+        if (mounts_any(actual->containers[i]->record, names))
+            plan_remove_container(plan, actual->containers[i], options->timeout,
+                                  "a volume of it is made anew")
+                ->keep_volumes = true;
+    size_t containers = plan->count;
+    for (char *const *n = names; *n; n++) {
+        struct operation *op = plan_add(plan, OP_VOLUME_REMOVE, mem_printf(plan, "Volume %s", *n),
+                                        "it was made from other options");
+        op->name = *n;
+        for (size_t i = 0; i < containers; i++)
+            plan_need(op, plan->operations[i]);
+    }
+    return plan_run(plan, err);
+}
+
+/* Volumes that were made from something else than the file says now, and that the user wants to lose. */
+static int choose_renewed(const void *owner, struct engine *engine, const struct project *project,
+                          const struct up_options *options, char ***ret, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    *ret = NULL;
+    omap_foreach (e, project->volumes) {
+        const struct volume *volume = e->value;
+        bool differs;
+        int r = volume_differs(engine, project->name, volume, &differs, err);
+        if (r < 0)
+            return r;
+        if (!differs)
+            continue;
+        char *text = mem_printf(tmp, "Volume \"%s\" exists but doesn't match configuration in compose file.",
+                                volume->name);
+        if (!engine->dry_run && options->confirm &&
+            options->confirm(options->confirm_data,
+                             mem_printf(tmp, "%s Recreate (data will be lost)?", text)))
+            *ret = strv_add(owner, *ret, volume->name);
+        else
+            engine_report(engine, NULL, PROGRESS_WARNING, mem_printf(tmp, "%s It is used as it is.", text),
+                          NULL);
+    }
+    return 0;
+}
+
 /* What runs already and stays as it is gets its log attached too. */
 static void attach_running(struct plan *plan)
 {
@@ -308,6 +371,7 @@ int engine_up(struct engine *engine, const struct project *project, const struct
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
+    char **renewed = NULL;
     int r = project_names_check(project, err);
     if (r == 0)
         r = engine_lock(engine, project->name, &lock, err);
@@ -315,9 +379,13 @@ int engine_up(struct engine *engine, const struct project *project, const struct
         r = check_externals(engine, project, err);
     if (r == 0)
         r = check_runtimes(project, err);
+    if (r == 0)
+        r = choose_renewed(tmp, engine, project, options, &renewed, err);
     struct omap *ids = omap_new(tmp);
     if (r == 0)
         r = bring_images(engine, project, options, ids, err);
+    if (r == 0 && renewed)
+        r = remove_volumes(engine, project, renewed, options, err);
     struct actual *actual;
     struct plan *plan;
     if (r == 0)

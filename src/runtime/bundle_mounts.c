@@ -128,40 +128,53 @@ static int add_etc(const struct bundle *bundle, json_t *mounts, struct error *er
     return r;
 }
 
-static char *subpath_place(const void *owner, const struct container_paths *paths,
-                           const struct container_spec *spec, const struct mount_spec *m)
+/* What the runtime cannot be given by its path is mounted in the bundle, at a place of its own. */
+static bool needs_place(const struct mount_spec *m)
 {
-    return mem_printf(owner, "%s/subpath-%zu", paths->bundle, (size_t)(m - spec->mounts));
+    return !str_is_empty(m->subpath) || str_eq(m->recursive, "disabled");
+}
+
+static char *place_of(const void *owner, const struct container_paths *paths,
+                      const struct container_spec *spec, const struct mount_spec *m)
+{
+    return mem_printf(owner, "%s/mount-%zu", paths->bundle, (size_t)(m - spec->mounts));
 }
 
 /*
- * The directory or file below a volume, refused when a link is on the way. What was opened is mounted in the
- * bundle, and the runtime is given that: who can write to the volume could put a link in its place before the
- * runtime goes the way again.
+ * The directory or file below a volume, refused when a link is on the way. The runtime is given what was
+ * opened: who can write to the volume could put a link in its place before the runtime goes the way again.
  */
-static int subpath_mount(const struct mount_spec *m, const char *place, struct error *err)
+static int open_subpath(const struct mount_spec *m, int *ret_fd, struct error *err)
 {
     cleanup_close int volume = -1;
-    cleanup_close int fd = -1;
     int r = fs_open_dir(m->source, &volume, err);
     if (r == 0)
-        r = fs_open_beneath(volume, m->subpath, O_PATH, 0, false, &fd, err);
+        r = fs_open_beneath(volume, m->subpath, O_PATH, 0, false, ret_fd, err);
     if (r == -EXDEV || r == -ELOOP)
         return error_set(err, EPERM, "subpath '%s' of the volume for '%s' leads out of it, or over a link",
                          m->subpath, m->target);
-    if (r == 0)
-        r = rootfs_mount_opened(fd, place, err);
     return r < 0 ? error_wrap(err, "subpath '%s' of the volume for '%s'", m->subpath, m->target) : 0;
 }
 
-void subpaths_take(const struct container_paths *paths, const struct container_spec *spec)
+static int place_mount(const struct mount_spec *m, const char *place, struct error *err)
+{
+    cleanup_close int fd = -1;
+    int r = 0;
+    if (!str_is_empty(m->subpath))
+        r = open_subpath(m, &fd, err);
+    else if ((fd = open(m->source, O_PATH | O_CLOEXEC)) < 0)
+        r = error_errno(err, "open '%s'", m->source);
+    return r < 0 ? r : rootfs_mount_opened(fd, place, !str_eq(m->recursive, "disabled"), err);
+}
+
+void places_take(const struct container_paths *paths, const struct container_spec *spec)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     for (size_t i = 0; i < spec->mount_count; i++) {
         const struct mount_spec *m = &spec->mounts[i];
-        char *place = subpath_place(tmp, paths, spec, m);
+        char *place = place_of(tmp, paths, spec, m);
         /* The container goes on with what it has; without the place a restart fails and says why. */
-        if (!str_is_empty(m->subpath) && subpath_mount(m, place, NULL) < 0)
+        if (needs_place(m) && place_mount(m, place, NULL) < 0)
             remove(place);
     }
 }
@@ -218,18 +231,20 @@ static int add_user_mount(const struct bundle *bundle, const struct mount_spec *
     int r = m->type == MOUNT_BIND ? bind_source(m, err) : 0;
     if (r == 0 && m->type == MOUNT_VOLUME && m->copy_up)
         r = volume_copy_up(bundle->root_fd, target, m->source, err);
-    if (r == 0 && !str_is_empty(m->subpath)) {
-        source = subpath_place(tmp, bundle->paths, bundle->spec, m);
-        r = subpath_mount(m, source, err);
+    if (r == 0 && needs_place(m)) {
+        source = place_of(tmp, bundle->paths, bundle->spec, m);
+        r = place_mount(m, source, err);
     }
     if (r < 0)
         return r;
     /* What is mounted below a directory becomes read-only with it; crun refuses this option for a file. */
     struct stat st;
-    bool recursive = m->read_only && stat(source, &st) == 0 && S_ISDIR(st.st_mode);
+    bool recursive =
+        m->read_only && !str_eq(m->recursive, "writable") && stat(source, &st) == 0 && S_ISDIR(st.st_mode);
     json_t *mount = mount_new("bind", source, target);
     json_add_strings(mount_options(mount), "rbind", m->propagation ? m->propagation : "rprivate",
                      m->read_only ? "ro" : "rw", recursive ? "rro" : NULL, NULL);
+    volume_add_flags(m, mount_options(mount));
     json_array_append_new(mounts, mount);
     return 0;
 }

@@ -27,7 +27,12 @@ struct mount_spec {
     char *subpath;
     char *propagation;
     bool create_host_path;
-    char **options; /* tmpfs: "size=...", "mode=..." */
+    char *recursive;  /* bind: enabled, disabled, writable, readonly, or NULL */
+    char **options;   /* tmpfs: "size=...", "mode=..." */
+    char *volume;     /* volume: its name */
+    char *fs_type;    /* volume: a file system of its own, mounted at the source: the type or "none", ... */
+    char *fs_device;  /* ... what is mounted, ... */
+    char *fs_options; /* ... and how: comma-separated, as for mount(8), or NULL */
 };
 
 /* A secret or config: content that appears as a read-only file. */
@@ -87,6 +92,9 @@ struct container_spec {
     int64_t log_max_size;            /* bytes, -1 unlimited */
     int64_t log_max_file;
 };
+
+/* Whether options of a volume ("ro,bind") mount a directory in place of a file system. */
+bool volume_options_bind(const char *options);
 
 bool ulimit_is_known(const char *name); /* "nofile" and the like, in any case */
 

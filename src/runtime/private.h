@@ -79,10 +79,20 @@ int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *
 /* Clones what is mounted at `path` in the mount namespace of a container and mounts it at `target` here. */
 int rootfs_take_mount(int pidfd, const char *path, const char *target, struct error *err);
 
-/* Mounts what `fd` refers to at `target`, which is made anew. Only in the mount namespace of a start. */
-int rootfs_mount_opened(int fd, const char *target, struct error *err);
-/* Subpaths of volumes once more, in the mount namespace of a new monitor (bundle_mounts.c). */
-void subpaths_take(const struct container_paths *paths, const struct container_spec *spec);
+/* Mounts what `fd` refers to at `target`, which is made anew, with or without what is mounted below. Only in
+ * the mount namespace of a start. */
+int rootfs_mount_opened(int fd, const char *target, bool recursive, struct error *err);
+/* Places of mounts once more, in the mount namespace of a new monitor (bundle_mounts.c). */
+void places_take(const struct container_paths *paths, const struct container_spec *spec);
+
+/* Volumes that are file systems of their own (volume.c): in the mount namespace of a start, ... */
+int volumes_mount(const struct runtime_dirs *dirs, const struct container_spec *spec, struct error *err);
+/* ... once more in that of a new monitor, from the container's process, ... */
+void volumes_take(const struct runtime_dirs *dirs, const struct container_spec *spec, int pidfd);
+/* ... with their flags for the runtime, whose own mount would lose them, ... */
+void volume_add_flags(const struct mount_spec *m, json_t *options);
+/* ... and what is noted of them when the container goes. */
+void volumes_forget(const struct runtime_dirs *dirs, const struct container_spec *spec);
 
 /* Opens the merged root and refuses one where /dev, /proc or /sys is not a real directory. */
 int rootfs_open_checked(const struct container_paths *paths, int *ret_fd, struct error *err);

@@ -75,8 +75,10 @@ int container_remove(const struct runtime_dirs *dirs, const char *id, struct err
         return r;
     if (!fs_exists(paths.dir) && !fs_exists(paths.run))
         return 0;
-    if (container_load(tmp, dirs, id, &spec, NULL) == 0)
+    if (container_load(tmp, dirs, id, &spec, NULL) == 0) {
         paths_set_cgroup(tmp, &paths, spec);
+        volumes_forget(dirs, spec);
+    }
     if (fs_exists(paths.run)) {
         r = end_monitor(dirs, id, &paths, &lock, err);
         if (r < 0)

@@ -161,6 +161,22 @@ int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *
     return mount_overlay(paths, options, err);
 }
 
+/* Of a mount's root only, and not over links, which the container may have put in the way. */
+static int clone_mount(const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    struct statx stx;
+    cleanup_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) < 0)
+        return -1;
+    if (!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT)) {
+        errno = ENOENT;
+        return -1;
+    }
+    return (int)syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+}
+
 int rootfs_take_mount(int pidfd, const char *path, const char *target, struct error *err)
 {
     cleanup_close int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
@@ -171,8 +187,7 @@ int rootfs_take_mount(int pidfd, const char *path, const char *target, struct er
     prctl(PR_SET_DUMPABLE, 0);
     if (setns(pidfd, CLONE_NEWNS) < 0)
         return error_errno(err, "enter the container's mount namespace");
-    cleanup_close int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path,
-                                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+    cleanup_close int tree = clone_mount(path);
     int saved = errno;
     if (setns(own, CLONE_NEWNS) < 0)
         return error_errno(err, "return from the container's mount namespace");
@@ -184,11 +199,11 @@ int rootfs_take_mount(int pidfd, const char *path, const char *target, struct er
     return 0;
 }
 
-int rootfs_mount_opened(int fd, const char *target, struct error *err)
+int rootfs_mount_opened(int fd, const char *target, bool recursive, struct error *err)
 {
     struct stat st;
-    cleanup_close int tree = (int)syscall(SYS_open_tree, fd, "",
-                                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+    cleanup_close int tree = (int)syscall(SYS_open_tree, fd, "", flags);
     if (tree < 0 || fstat(tree, &st) < 0)
         return error_errno(err, "clone a mount");
     if (remove(target) < 0 && errno != ENOENT)

@@ -186,8 +186,10 @@ static int start_child(struct start *start, bool adopt_only, int (*prepare)(void
             r = rootfs_take_mount(pidfd, "/", start->paths.merged, err);
         if (r == 0)
             r = join_shm(start, err);
-        if (r == 0)
-            subpaths_take(&start->paths, start->spec);
+        if (r == 0) {
+            volumes_take(start->dirs, start->spec, pidfd);
+            places_take(&start->paths, start->spec);
+        }
         return r < 0 ? r : exec_monitor(start, true, err);
     }
     if (adopt_only)
@@ -199,6 +201,8 @@ static int start_child(struct start *start, bool adopt_only, int (*prepare)(void
         r = rootfs_enter_namespace(err);
     if (r == 0)
         r = rootfs_mount(start->dirs, &start->paths, start->spec, err);
+    if (r == 0)
+        r = volumes_mount(start->dirs, start->spec, err);
     if (r == 0)
         r = join_shm(start, err);
     if (r == 0)

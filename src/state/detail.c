@@ -53,12 +53,33 @@ static json_t *print_mount(const struct mount_record *m)
     return o;
 }
 
+static json_t *print_map(const struct omap *map)
+{
+    json_t *o = json_object();
+    omap_foreach (e, map)
+        print_text(o, e->key, e->value);
+    return o;
+}
+
+/* Takes `o`. */
+static char *dump(const void *owner, json_t *o)
+{
+    char *dumped = json_dumps(o, JSON_COMPACT);
+    char *text = mem_strdup(owner, mem_check(dumped));
+    free(dumped);
+    json_decref(o);
+    return text;
+}
+
+char *map_print(const void *owner, const struct omap *map)
+{
+    return map && map->count ? dump(owner, print_map(map)) : NULL;
+}
+
 char *detail_print(const void *owner, const struct container_record *c)
 {
-    json_t *o = json_object(), *labels = json_object(), *endpoints = json_array();
+    json_t *o = json_object(), *endpoints = json_array();
     json_t *ports = json_array(), *mounts = json_array();
-    omap_foreach (e, c->labels)
-        print_text(labels, e->key, e->value);
     for (size_t i = 0; i < c->endpoint_count; i++)
         json_array_append_new(endpoints, print_endpoint(&c->endpoints[i]));
     for (size_t i = 0; i < c->port_count; i++)
@@ -68,7 +89,7 @@ char *detail_print(const void *owner, const struct container_record *c)
     print_text(o, "command", c->command);
     print_text(o, "netns", c->netns);
     print_text(o, "netns_owner", c->netns_owner);
-    json_object_set_new(o, "labels", labels);
+    json_object_set_new(o, "labels", print_map(c->labels));
     json_object_set_new(o, "endpoints", endpoints);
     json_object_set_new(o, "ports", ports);
     json_object_set_new(o, "mounts", mounts);
@@ -80,11 +101,7 @@ char *detail_print(const void *owner, const struct container_record *c)
     json_object_set_new(o, "tty", json_boolean(c->tty));
     json_object_set_new(o, "auto_remove", json_boolean(c->auto_remove));
     json_object_set_new(o, "stop_grace", json_integer(c->stop_grace));
-    char *dumped = json_dumps(o, JSON_COMPACT);
-    char *text = mem_strdup(owner, mem_check(dumped));
-    free(dumped);
-    json_decref(o);
-    return text;
+    return dump(owner, o);
 }
 
 static char *parse_text(const void *owner, const json_t *object, const char *key)
@@ -149,6 +166,29 @@ static void parse_lists(struct container_record *c, const json_t *o)
     }
 }
 
+static struct omap *parse_map(const void *owner, const json_t *o)
+{
+    struct omap *map = omap_new(owner);
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)o, key, value)
+        omap_set_str(map, key, json_string_value(value));
+    return map;
+}
+
+int map_parse(const void *owner, const char *text, struct omap **ret, struct error *err)
+{
+    json_error_t where;
+    *ret = NULL;
+    json_t *o = text ? json_loads(text, 0, &where) : NULL;
+    if (text && !o)
+        return error_set(err, EIO, "state database: %s", where.text);
+    if (o)
+        *ret = parse_map(owner, o);
+    json_decref(o);
+    return 0;
+}
+
 int detail_parse(struct container_record *c, const char *text, struct error *err)
 {
     json_error_t where;
@@ -158,11 +198,7 @@ int detail_parse(struct container_record *c, const char *text, struct error *err
     c->command = parse_text(c, o, "command");
     c->netns = parse_text(c, o, "netns");
     c->netns_owner = parse_text(c, o, "netns_owner");
-    c->labels = omap_new(c);
-    const char *key;
-    json_t *value;
-    json_object_foreach (json_object_get(o, "labels"), key, value)
-        omap_set_str(c->labels, key, json_string_value(value));
+    c->labels = parse_map(c, json_object_get(o, "labels"));
     parse_lists(c, o);
     c->exposed = parse_vector(c, json_object_get(o, "exposed"));
     c->links = parse_vector(c, json_object_get(o, "links"));

@@ -25,6 +25,7 @@ static const char *const migrations[][8] = {
      "CREATE TABLE volumes (name TEXT PRIMARY KEY, project TEXT NOT NULL, key TEXT, driver TEXT, service "
         "TEXT,"
         " number INTEGER, target TEXT, config_hash TEXT)", },
+    {"ALTER TABLE volumes ADD COLUMN options TEXT",     "ALTER TABLE volumes ADD COLUMN labels TEXT"                             },
 };
 
 static int read_version(void *data, sqlite3_stmt *row, struct error *err UNUSED)
@@ -346,16 +347,17 @@ int state_lease(const void *owner, struct state *state, const char *network, con
 
 int state_volume_put(struct state *state, const struct volume_record *v, struct error *err)
 {
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     return db_run(state->db, err,
-                  "INSERT INTO volumes VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (name) DO UPDATE SET "
+                  "INSERT INTO volumes VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (name) DO UPDATE SET "
                   "key=excluded.key, driver=excluded.driver, service=excluded.service,"
-                  " number=excluded.number, target=excluded.target, config_hash=excluded.config_hash"
-                  " WHERE project=excluded.project",
-                  "sssssiss", v->name, v->project, v->key, v->driver, v->service, (int64_t)v->number,
-                  v->target, v->config_hash);
+                  " number=excluded.number, target=excluded.target, config_hash=excluded.config_hash,"
+                  " options=excluded.options, labels=excluded.labels WHERE project=excluded.project",
+                  "sssssissss", v->name, v->project, v->key, v->driver, v->service, (int64_t)v->number,
+                  v->target, v->config_hash, map_print(tmp, v->options), map_print(tmp, v->labels));
 }
 
-static int read_volume(void *data, sqlite3_stmt *row, struct error *err UNUSED)
+static int read_volume(void *data, sqlite3_stmt *row, struct error *err)
 {
     struct rows *rows = data;
     struct volume_record *v = mem_new(rows->owner, struct volume_record);
@@ -368,7 +370,8 @@ static int read_volume(void *data, sqlite3_stmt *row, struct error *err UNUSED)
     v->target = db_text(v, row, 6);
     v->config_hash = db_text(v, row, 7);
     mem_append(rows->owner, rows->items, rows->count, v);
-    return 0;
+    int r = map_parse(v, db_text(v, row, 8), &v->options, err);
+    return r < 0 ? r : map_parse(v, db_text(v, row, 9), &v->labels, err);
 }
 
 int state_volume_get(const void *owner, struct state *state, const char *name, struct volume_record **ret,

@@ -74,9 +74,10 @@ struct network_record {
 struct volume_record {
     char *name, *project, *key; /* key NULL: anonymous */
     char *driver;
-    char *service; /* anonymous: whose it is ... */
-    int number;    /* ... which replica's ... */
-    char *target;  /* ... and where; all NULL once its container is removed for good */
+    struct omap *options, *labels; /* char *; NULL when empty */
+    char *service;                 /* anonymous: whose it is ... */
+    int number;                    /* ... which replica's ... */
+    char *target;                  /* ... and where; all NULL once its container is removed for good */
     char *config_hash;
 };
 
