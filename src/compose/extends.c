@@ -53,6 +53,7 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
     l->pass.path = NULL;
     node_foreach_item (i, documents) {
         struct node *document = documents->list.items[i];
+        history_written(l->history, document);
         if (!l->options->no_interpolate)
             loader_interpolate(l, document, scope->environment);
         node_remove(document, "include");
@@ -92,6 +93,8 @@ static void extend_from(struct loader *l, const struct scope *scope, struct node
     }
     extend_service(l, &other, services, before, base, chain);
     struct node *copy = node_copy(l->arena, base->value);
+    history_copied(l->history, base->value, copy);
+    history_brought(l->history, copy, extends, "extends: service %s", name);
     if (node_is(copy, NODE_MAP)) {
         copy->tag = NODE_UNTAGGED;
         schema_settle(copy);
@@ -110,6 +113,7 @@ static void extend_service(struct loader *l, const struct scope *scope, struct n
     if (in_cycle(l, extends ? extends : entry->value, &chain, where) || !node_is(extends, NODE_MAP))
         return;
     extend_from(l, scope, services, before, entry, extends, &chain, where);
+    history_removed(l->history, entry->value, "extends", extends, NULL, "its values are in the service now");
     node_remove(entry->value, "extends");
 }
 

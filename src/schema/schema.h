@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 struct omap;
+struct history;
 struct schema_object;
 struct schema_field;
 struct schema_pass;
@@ -129,6 +130,7 @@ struct schema_pass {
     bool lenient;      /* variables were not replaced: values stay as written, only structure is canonical */
     size_t expanded;   /* objects made from ranges so far */
     struct omap *told; /* rows that are not acted on and were warned of */
+    struct history *history; /* of all values; NULL: not kept */
 };
 
 void schema_error(struct schema_pass *pass, const struct node *at, const char *hint, const char *fmt, ...)
