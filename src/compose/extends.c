@@ -45,11 +45,7 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
         return NULL;
     }
     struct schema_pass saved = l->pass;
-    const char *below = str_after(scope->dir, l->working_dir);
-    if (l->options->no_path_resolution) /* still seen from the project directory */
-        l->pass.base_dir = below && *below == '/' ? below + 1 : NULL;
-    else
-        l->pass.base_dir = scope->dir;
+    l->pass.base_dir = loader_base_dir(l, scope->dir);
     l->pass.path = NULL;
     node_foreach_item (i, documents) {
         struct node *document = documents->list.items[i];

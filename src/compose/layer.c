@@ -67,6 +67,14 @@ int loader_read(struct loader *l, const char *path, struct node **ret_documents,
     return 0;
 }
 
+const char *loader_base_dir(const struct loader *l, const char *dir)
+{
+    const char *below = str_after(dir, l->working_dir);
+    if (!l->options->no_path_resolution)
+        return dir;
+    return below && *below == '/' ? below + 1 : NULL;
+}
+
 int loader_layer(struct loader *l, const struct scope *scope, struct node *document, struct node **tree)
 {
     history_written(l->history, document);
@@ -79,7 +87,7 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
         loader_include(l, scope, items, &included);
     node_remove(document, "include");
 
-    l->pass.base_dir = l->options->no_path_resolution ? NULL : scope->dir;
+    l->pass.base_dir = loader_base_dir(l, scope->dir);
     l->pass.home = l->home;
     l->pass.lenient = l->options->no_interpolate;
     struct node *canonical = schema_canon(&l->pass, &object_project, document);

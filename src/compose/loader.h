@@ -114,6 +114,9 @@ int interpolate_text(struct loader *loader, const char *text, char **ret, struct
 int loader_read(struct loader *loader, const char *path, struct node **ret_documents, struct error *err);
 /* How messages call a file: relative when it is below the current directory. */
 char *loader_label(struct loader *loader, const char *path);
+/* What relative paths of a file are joined to: its directory, without path resolution as seen from the
+ * project's. */
+const char *loader_base_dir(const struct loader *loader, const char *dir);
 int loader_layer(struct loader *loader, const struct scope *scope, struct node *document, struct node **tree);
 /* include.c, extends.c */
 void loader_include(struct loader *loader, const struct scope *scope, struct node *items, struct node **tree);

@@ -93,18 +93,25 @@ static void normalize_build(struct loader *l, struct node *service)
     if (!node_get(build, "dockerfile") && !node_get(build, "dockerfile_inline"))
         imply(l, &object_build, build, "dockerfile", node_string(l->arena, "Dockerfile", build), build,
               "the default of build");
+    bool raw = l->options->no_interpolate;
     struct node *args = node_get(build, "args");
     for (uint32_t i = node_is(args, NODE_MAP) ? args->map.count : 0; i-- > 0;) {
         struct node_entry *e = &args->map.entries[i];
-        const char *value = e->value->kind == NODE_NULL ? omap_get(l->environment, e->key) : NULL;
+        const char *value = e->value->kind == NODE_NULL && !raw ? omap_get(l->environment, e->key) : NULL;
         if (value) {
             e->value = node_string(l->arena, value, e->value);
             origin_interpolated(l->record, e->value, arena_printf(l->arena, "$%s", e->key), l->environment);
-        } else if (e->value->kind == NODE_NULL && !l->options->no_interpolate) {
+        } else if (e->value->kind == NODE_NULL) {
             history_removed(l->history, args, e->key, e->value, e->value, "no variable gives it a value");
             node_remove(args, e->key);
         }
     }
+    uint32_t kept = 0; /* a list stays one when variables are not replaced */
+    node_foreach_item (i, args)
+        if (!node_text(args->list.items[i]) || strchr(args->list.items[i]->text, '='))
+            args->list.items[kept++] = args->list.items[i];
+    if (node_is(args, NODE_LIST))
+        args->list.count = kept;
 }
 
 static void normalize_service(struct loader *l, struct node *tree, struct node *service)
@@ -145,8 +152,10 @@ static void fill_service(struct loader *l, struct node *service)
         imply(l, &object_build, build, "context",
               node_string(l->arena, o->no_path_resolution ? "." : l->working_dir, build), build,
               "the default of build: the project directory");
-    hosts_sort(node_get(service, "extra_hosts"));
-    hosts_sort(node_get(build, "extra_hosts"));
+    if (!o->no_interpolate) {
+        hosts_sort(node_get(service, "extra_hosts"));
+        hosts_sort(node_get(build, "extra_hosts"));
+    }
 }
 
 void loader_fill(struct loader *l, struct node *tree)

@@ -47,8 +47,13 @@ static bool stays_raw(const struct schema_field *field)
 
 struct node *schema_canon_field(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    if (in->kind == NODE_NULL || in->tag == NODE_RESET || (pass->lenient && stays_raw(field)))
+    if (in->kind == NODE_NULL || in->tag == NODE_RESET)
         return in;
+    if (pass->lenient && stays_raw(field)) {
+        if (field->type->raw_kinds && !(field->type->raw_kinds & 1U << in->kind))
+            schema_error(pass, in, NULL, "must be %s", field->type->what);
+        return in;
+    }
     struct node *out = field->type->canon(pass, field, in);
     if (out) {
         missing_support(pass, field, in);

@@ -72,6 +72,7 @@ struct schema_type {
     struct node *(*canon)(struct schema_pass *pass, const struct schema_field *field, struct node *in);
     void (*bind)(const void *owner, const struct node *node, void *member); /* NULL: bound by hand */
     bool canonical_raw; /* also when variables were not replaced */
+    unsigned raw_kinds; /* what else may stand there then: bits of enum node_kind, 0 for anything */
 };
 
 struct schema_field {
