@@ -30,31 +30,26 @@ static void check_defined(const struct checker *c, const char *section, const ch
              "refers to undefined %s %s", what, name);
 }
 
-/* Configs and secrets: each grant names its source. */
-static void check_grants(const struct checker *c, const char *section, const char *what,
-                         const struct node *grants)
-{
-    node_foreach_item (i, grants) {
-        const char *name = node_get_text(grants->list.items[i], "source");
-        if (str_is_empty(name))
-            fail(c, grants->list.items[i], NULL, "%s[%u]: 'source' is missing", section, i);
-        else
-            check_defined(c, section, what, name, grants->list.items[i]);
-    }
-}
-
 static void check_references(const struct checker *c, const struct node *service)
 {
-    const struct node *mounts = node_get(service, "volumes");
+    const struct node *mounts = node_get(service, "volumes"), *configs = node_get(service, "configs"),
+                      *secrets = node_get(service, "secrets"),
+                      *build_secrets = node_get(node_get(service, "build"), "secrets");
     node_foreach_entry (e, node_get(service, "networks"))
         check_defined(c, "networks", "network", e->key, e->value);
     node_foreach_item (i, mounts)
         if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
             check_defined(c, "volumes", "volume", node_get_text(mounts->list.items[i], "source"),
                           mounts->list.items[i]);
-    check_grants(c, "configs", "config", node_get(service, "configs"));
-    check_grants(c, "secrets", "secret", node_get(service, "secrets"));
-    check_grants(c, "secrets", "secret", node_get(node_get(service, "build"), "secrets"));
+    node_foreach_item (i, configs)
+        check_defined(c, "configs", "config", node_get_text(configs->list.items[i], "source"),
+                      configs->list.items[i]);
+    node_foreach_item (i, secrets)
+        check_defined(c, "secrets", "secret", node_get_text(secrets->list.items[i], "source"),
+                      secrets->list.items[i]);
+    node_foreach_item (i, build_secrets)
+        check_defined(c, "secrets", "secret", node_get_text(build_secrets->list.items[i], "source"),
+                      build_secrets->list.items[i]);
     node_foreach_entry (e, node_get(service, "models"))
         check_defined(c, "models", "model", e->key, e->value);
 }
@@ -71,13 +66,21 @@ static void check_dependencies(const struct checker *c, const struct node *servi
     }
 }
 
-/* Two ways to say the same must agree. */
+static bool is_zero(const struct node *node)
+{
+    return !node || (node->kind == NODE_INT && node->integer == 0) ||
+           (node->kind == NODE_FLOAT && node->number == 0) || str_eq(node_text(node), "0");
+}
+
+/* Two ways to say the same must agree; a limit is not split over both places. */
 static void check_same(const struct checker *c, const struct node *service, const char *key,
                        const struct node *section, const char *other, const char *path)
 {
     const struct node *a = node_get(service, key), *b = node_get(section, other);
-    if (a && b && !node_equal(a, b))
-        fail(c, a, NULL, "can't set distinct values on '%s' and '%s'", key, path);
+    if (is_zero(a) || !section || (b && node_equal(a, b)))
+        return;
+    fail(c, a, arena_printf(c->loader->arena, "write it once, as '%s'", path),
+         "can't set distinct values on '%s' and '%s'", key, path);
 }
 
 static void check_limits(const struct checker *c, const struct node *service)
@@ -86,7 +89,8 @@ static void check_limits(const struct checker *c, const struct node *service)
     const struct node *limits = node_get(resources, "limits"),
                       *reserved = node_get(resources, "reservations");
     const struct node *scale = node_get(service, "scale");
-    check_same(c, service, "scale", deploy, "replicas", "deploy.replicas");
+    if (node_get(deploy, "replicas"))
+        check_same(c, service, "scale", deploy, "replicas", "deploy.replicas");
     check_same(c, service, "cpus", limits, "cpus", "deploy.resources.limits.cpus");
     check_same(c, service, "mem_limit", limits, "memory", "deploy.resources.limits.memory");
     check_same(c, service, "mem_reservation", reserved, "memory", "deploy.resources.reservations.memory");
@@ -108,7 +112,10 @@ static void check_mounts(const struct checker *c, const struct node *service)
     const struct node *tmpfs = node_get(service, "tmpfs"), *mounts = node_get(service, "volumes");
     node_foreach_item (i, tmpfs) {
         const char *text = tmpfs->list.items[i]->text;
-        omap_set(targets, mem_strndup(tmp, text, strcspn(text, ":")), targets);
+        char *target = mem_strndup(tmp, text, strcspn(text, ":"));
+        if (omap_has(targets, target))
+            fail(c, tmpfs->list.items[i], NULL, "tmpfs[%u]: target %s is mounted twice", i, target);
+        omap_set(targets, target, targets);
     }
     node_foreach_item (i, mounts) {
         const char *target = node_get_text(mounts->list.items[i], "target");
@@ -118,11 +125,25 @@ static void check_mounts(const struct checker *c, const struct node *service)
     }
 }
 
+/* A context `service:NAME` is what that service builds. */
+static void check_contexts(const struct checker *c, const struct node *build)
+{
+    node_foreach_entry (e, node_get(build, "additional_contexts")) {
+        const char *name = str_after(node_text(e->value), "service:");
+        const struct node *other = name ? node_get(tree_services(c->tree), name) : NULL;
+        if (name && !other)
+            fail(c, e->value, NULL, "build.additional_contexts.%s: there is no service '%s'", e->key, name);
+        else if (name && !node_get(other, "build"))
+            fail(c, e->value, NULL, "build.additional_contexts.%s: service '%s' has no 'build'", e->key,
+                 name);
+    }
+}
+
 static void check_service(const struct checker *c, const struct node *service)
 {
     const struct node *build = node_get(service, "build"), *mode = node_get(service, "network_mode");
     const struct node *platform = node_get(service, "platform"), *platforms = node_get(build, "platforms");
-    if (!node_get(service, "image") && !build && !node_get(service, "provider"))
+    if (str_is_empty(node_get_text(service, "image")) && !build && !node_get(service, "provider"))
         fail(c, service, "add 'image:' or 'build:'", "has neither an image nor a build context specified");
     if (mode && node_get(service, "networks"))
         fail(c, mode, "remove one of them", "declares mutually exclusive 'network_mode' and 'networks'");
@@ -134,10 +155,20 @@ static void check_service(const struct checker *c, const struct node *service)
             fail(c, platforms, NULL, "build.platforms must include the service's platform '%s'",
                  platform->text);
     }
+    check_contexts(c, build);
     check_references(c, service);
     check_dependencies(c, service);
     check_limits(c, service);
     check_mounts(c, service);
+}
+
+static void check_secrets(struct loader *l, const struct node *secrets)
+{
+    node_foreach_entry (e, secrets)
+        if (!node_get_bool(e->value, "external") && str_is_empty(node_get_text(e->value, "file")) &&
+            str_is_empty(node_get_text(e->value, "environment")))
+            loader_problem(l, e->value, arena_printf(l->arena, "secrets.%s", e->key), true, NULL,
+                           "must have 'file' or 'environment', or be external");
 }
 
 static void check_container_names(struct checker *c)
@@ -238,5 +269,6 @@ void loader_consistency(struct loader *l, const struct node *tree, const struct 
         check_service(&c, e->value);
     }
     check_container_names(&c);
+    check_secrets(l, node_get(tree, "secrets"));
     check_cycles(l, tree);
 }

@@ -45,11 +45,14 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
         return NULL;
     }
     struct schema_pass saved = l->pass;
-    l->pass.base_dir = loader_base_dir(l, scope->dir);
+    const char *below = str_after(scope->dir, l->working_dir);
+    if (l->options->no_path_resolution) /* still seen from the project directory */
+        l->pass.base_dir = below && *below == '/' ? below + 1 : NULL;
+    else
+        l->pass.base_dir = scope->dir;
     l->pass.path = NULL;
     node_foreach_item (i, documents) {
         struct node *document = documents->list.items[i];
-        history_written(l->history, document);
         if (!l->options->no_interpolate)
             loader_interpolate(l, document, scope->environment);
         node_remove(document, "include");
@@ -63,14 +66,17 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
     return tree;
 }
 
-static void extend_from(struct loader *l, const struct scope *scope, struct node *services,
-                        const struct node *before, struct node_entry *entry, const struct node *extends,
+/* Ret: whether there was something to start from; an empty service is none, and the reference stays. */
+static bool extend_from(struct loader *l, const struct scope *scope, struct node *services,
+                        const struct node *before, struct node_entry *entry, struct node *extends,
                         const struct chain *chain, const char *where)
 {
     const char *file = node_get_text(extends, "file"), *name = node_get_text(extends, "service");
     struct scope other = *scope;
-    if (!name)
-        return;
+    if (!name) {
+        loader_problem(l, extends, where, true, NULL, "'service' is missing");
+        return false;
+    }
     if (file) {
         other.file = path_join(l->arena, scope->dir, file);
         other.dir = path_parent(l->arena, other.file);
@@ -85,17 +91,19 @@ static void extend_from(struct loader *l, const struct scope *scope, struct node
             loader_problem(l, extends, where, true, NULL,
                            "cannot extend service '%s' in %s: service '%s' not found", entry->key, other.file,
                            name);
-        return;
+        return false;
     }
     extend_service(l, &other, services, before, base, chain);
     struct node *copy = node_copy(l->arena, base->value);
-    history_copied(l->history, base->value, copy);
-    history_brought(l->history, copy, extends, "extends: service %s", name);
-    if (node_is(copy, NODE_MAP)) {
-        copy->tag = NODE_UNTAGGED;
-        schema_settle(copy);
-        entry->value = schema_merge_objects(&l->pass, &object_service, copy, entry->value);
+    if (!node_is(copy, NODE_MAP)) {
+        if (file && !l->options->no_path_resolution)
+            node_set(l->arena, extends, "file", node_string(l->arena, other.file, extends));
+        return false;
     }
+    copy->tag = NODE_UNTAGGED;
+    schema_settle(copy);
+    entry->value = schema_merge_objects(&l->pass, &object_service, copy, entry->value);
+    return true;
 }
 
 static void extend_service(struct loader *l, const struct scope *scope, struct node *services,
@@ -108,9 +116,8 @@ static void extend_service(struct loader *l, const struct scope *scope, struct n
     char *where = arena_printf(l->arena, "services.%s.extends", entry->key);
     if (in_cycle(l, extends ? extends : entry->value, &chain, where) || !node_is(extends, NODE_MAP))
         return;
-    extend_from(l, scope, services, before, entry, extends, &chain, where);
-    history_removed(l->history, entry->value, "extends", extends, NULL, "its values are in the service now");
-    node_remove(entry->value, "extends");
+    if (extend_from(l, scope, services, before, entry, extends, &chain, where))
+        node_remove(entry->value, "extends");
 }
 
 void loader_extend(struct loader *l, const struct scope *scope, struct node *document,

@@ -12,7 +12,7 @@ static struct omap *copy_environment(struct loader *l, const struct omap *from)
 {
     struct omap *copy = omap_new(l->arena);
     omap_foreach (e, from)
-        omap_set(copy, e->key, e->value); /* the same text: it came from the same place */
+        omap_set_str(copy, e->key, e->value);
     return copy;
 }
 
@@ -79,15 +79,28 @@ static void include_files(struct loader *l, const struct scope *inner, const str
         node_foreach_item (k, documents) {
             node_remove(documents->list.items[k], "name");
             node_remove(documents->list.items[k], "version");
-            if (loader_layer(l, &scope, documents->list.items[k], &made) < 0)
+            if (loader_layer(l, &scope, documents->list.items[k], &made) < 0 ||
+                loader_check(l, made, true) < 0)
                 return;
         }
     }
     drop_extensions(made);
-    if (made)
-        history_brought(l->history, made, paths->list.items[0], "include");
+    if (!l->options->no_path_resolution)
+        loader_fill_contexts(l, made, inner->dir);
     if (made)
         *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, made) : made;
+}
+
+/* The directory that an included file's paths start from; what is no directory stands for the one it is in.
+ */
+static const char *project_directory(struct loader *l, const struct scope *scope, const char *given,
+                                     const char *first)
+{
+    struct stat st;
+    if (!given)
+        return path_parent(l->arena, first);
+    const char *dir = path_join(l->arena, scope->dir, given);
+    return stat(dir, &st) == 0 && S_ISDIR(st.st_mode) ? dir : path_parent(l->arena, dir);
 }
 
 static void include_one(struct loader *l, const struct scope *scope, const struct node *item,
@@ -110,7 +123,7 @@ static void include_one(struct loader *l, const struct scope *scope, const struc
     }
     char *first = path_join(l->arena, scope->dir, paths->list.items[0]->text);
     struct scope inner = {
-        .dir = given ? path_join(l->arena, scope->dir, given) : path_parent(l->arena, first),
+        .dir = project_directory(l, scope, given, first),
         .environment = copy_environment(l, scope->environment),
         .up = scope,
     };

@@ -8,19 +8,9 @@
 #include "compose/loader.h"
 #include "model/bind.h"
 
-static struct load_record *record_make(struct arena *arena, const struct load_options *options)
-{
-    struct load_record *record = arena_new_object(arena, struct load_record);
-    record->arena = arena;
-    record->places = omap_new(arena);
-    record->history = options->explain ? history_new(arena) : NULL;
-    return record;
-}
-
 static struct loader loader_make(const void *owner, const struct load_options *options, struct arena *arena,
                                  struct diagnostics *diagnostics, struct error *err)
 {
-    struct load_record *record = record_make(arena, options);
     return (struct loader){
         .arena = arena,
         .options = options,
@@ -31,8 +21,6 @@ static struct loader loader_make(const void *owner, const struct load_options *o
         .extended = omap_new(arena),
         .cwd = options->cwd,
         .environment = omap_new(arena),
-        .record = record,
-        .history = record->history,
     };
 }
 
@@ -63,20 +51,27 @@ static int layer_all(struct loader *l, struct node **documents, struct node **tr
     for (size_t i = 0; l->files[i]; i++) {
         struct scope scope = {.dir = l->working_dir, .environment = l->environment, .file = l->files[i]};
         node_foreach_item (k, documents[i]) {
+            bool more = l->files[i + 1] || k + 1 < documents[i]->list.count;
             warn_version(l, documents[i]->list.items[k]);
-            if (loader_layer(l, &scope, documents[i]->list.items[k], tree) < 0)
+            if (loader_layer(l, &scope, documents[i]->list.items[k], tree) < 0 ||
+                loader_check(l, *tree, more) < 0)
                 break;
         }
     }
     return loader_status(l);
 }
 
-/* Checks that look at one value, and that there is a map of services. */
-static int check_tree(struct loader *l, struct node *tree)
+/* There is something, and a map of services in it. */
+static int complete(struct loader *l, struct node *tree)
 {
-    schema_check(&l->pass, &object_project, tree);
-    if (loader_status(l) == 0 && !node_is(tree_services(tree), NODE_MAP))
+    struct error nothing = ERROR_INIT;
+    node_remove(tree, "version");
+    if (tree->map.count == 0) {
+        error_set(&nothing, EINVAL, "empty compose file");
+        loader_failed(l, &nothing);
+    } else if (!node_is(tree_services(tree), NODE_MAP)) {
         schema_put(l->arena, &object_project, tree, "services", node_new(l->arena, NODE_MAP, tree));
+    }
     return loader_status(l);
 }
 
@@ -92,14 +87,9 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
         return loader_status(l);
     }
     omap_set_str(l->environment, "COMPOSE_PROJECT_NAME", l->name);
-    origin_set(l->record, omap_get(l->environment, "COMPOSE_PROJECT_NAME"), "the project's name", 0, NULL);
-    if (layer_all(l, documents, &tree) < 0 || check_tree(l, tree) < 0)
+    if (layer_all(l, documents, &tree) < 0 || complete(l, tree) < 0)
         return loader_status(l);
-    node_remove(tree, "version");
-    struct node *name = node_string(l->arena, l->name, l->name_at);
-    if (!l->name_at)
-        history_made(l->history, name, NULL, "%s", l->name_why);
-    schema_put(l->arena, &object_project, tree, "name", name);
+    schema_put(l->arena, &object_project, tree, "name", node_string(l->arena, l->name, NULL));
     loader_fill(l, tree);
     if (!l->options->no_normalize)
         loader_normalize(l, tree);
@@ -130,7 +120,6 @@ static struct project *make_project(struct loader *l, const void *owner, struct 
     omap_foreach (e, l->environment)
         omap_set_str(project->environment, e->key, e->value);
     project->tree = tree;
-    project->record = l->record;
     project->raw = l->options->no_interpolate;
     mem_steal(project, l->arena);
     return project;

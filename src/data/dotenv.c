@@ -181,16 +181,7 @@ static const char *without_bom(const char *text)
     return rest ? rest : text;
 }
 
-static void set_value(struct omap *values, struct omap *lines, const char *key, const char *value,
-                      unsigned line)
-{
-    omap_set_str(values, key, value);
-    if (lines)
-        omap_set(lines, key, (void *)(uintptr_t)line);
-}
-
-int dotenv_parse(const char *text, const struct template_scope *scope, struct omap *values,
-                 struct omap *lines, struct error *err)
+int dotenv_parse(const char *text, const struct template_scope *scope, struct omap *values, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct parser p = {.at = without_bom(text), .line = 1, .outer = scope, .values = values, .tmp = tmp};
@@ -205,19 +196,19 @@ int dotenv_parse(const char *text, const struct template_scope *scope, struct om
         if (bare) {
             const char *inherited = scope->lookup(scope, key);
             if (inherited)
-                set_value(values, lines, key, inherited, line);
+                omap_set_str(values, key, inherited);
             continue;
         }
         r = read_value(&p, &value, err);
         if (r < 0)
             return str_starts(err ? err->text : "", "line ") ? r : error_wrap(err, "line %u", line);
-        set_value(values, lines, key, value, line);
+        omap_set_str(values, key, value);
     }
     return 0;
 }
 
 int dotenv_parse_raw(const char *text, const struct template_scope *scope, struct omap *values,
-                     struct omap *lines, struct error *err)
+                     struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     unsigned line = 0;
@@ -240,7 +231,7 @@ int dotenv_parse_raw(const char *text, const struct template_scope *scope, struc
             return error_set(err, EINVAL, "line %u: '%s' is not a variable name", line, row);
         const char *value = equals ? equals + 1 : scope->lookup(scope, row);
         if (value)
-            set_value(values, lines, row, value, line);
+            omap_set_str(values, row, value);
     }
     return 0;
 }

@@ -210,7 +210,7 @@ static const struct schema_field build_fields[] = {
     ROW(type_bytes, "shm_size"),
     ROW(type_strings, "tags", ONCE),
     ROW(type_object_map, "ulimits", .object = &object_ulimit),
-    ROW(type_strings, "platforms", ONCE),
+    ROW(type_strings, "platforms"),
     ROW(type_bool, "privileged"),
 };
 

@@ -7,6 +7,11 @@
 
 #define STORED .support = SUPPORT_STORED
 
+static const struct schema_field external_fields[] = {
+    ROW(type_string, "name"),
+};
+static const struct schema_object object_external = OBJECT("external", external_fields, .extensions = true);
+
 /* A boolean, or the old form {name: X}, whose name the object's finish takes out. */
 static struct node *canon_external(struct schema_pass *pass, const struct schema_field *field,
                                    struct node *in)
@@ -14,7 +19,7 @@ static struct node *canon_external(struct schema_pass *pass, const struct schema
     if (in->kind != NODE_MAP)
         return type_bool.canon(pass, field, in);
     schema_warn(pass, in, "external.name is old; write 'external: true' and 'name'");
-    return in;
+    return schema_canon(pass, &object_external, in);
 }
 static const struct schema_type type_external = {"a boolean", canon_external, NULL};
 
@@ -24,13 +29,17 @@ static void external_finish(struct schema_pass *pass, const struct schema_object
     if (!node_is(external, NODE_MAP))
         return;
     struct node *name = node_get(external, "name");
-    if (name && !node_get(map, "name"))
+    const struct node *given = node_get(map, "name");
+    if (name && !given)
         schema_put(pass->arena, object, map, "name", name);
+    else if (name && !node_equal(name, given))
+        schema_error(pass, name, "keep 'name' and write 'external: true'",
+                     "'%s' is not the 'name' that stands beside it", node_text(name));
     schema_put(pass->arena, object, map, "external", node_bool(pass->arena, true, external));
 }
 
-/* An external object is found by its name; nothing else about it can be said here. */
-static void external_check(struct schema_pass *pass, const struct node *map)
+/* An external volume is found by its name; nothing else about it can be said here. */
+static void volume_check(struct schema_pass *pass, const struct node *map)
 {
     if (!node_get_bool(map, "external"))
         return;
@@ -79,7 +88,7 @@ static void network_finish(struct schema_pass *pass, struct node *map)
     external_finish(pass, &object_network, map);
 }
 const struct schema_object object_network =
-    OBJECT("network", network_fields, .extensions = true, .finish = network_finish, .check = external_check);
+    OBJECT("network", network_fields, .extensions = true, .finish = network_finish);
 
 #define AT(member_, ctype_) MEMBER(struct volume, member_, ctype_)
 static const struct schema_field volume_fields[] = {
@@ -101,7 +110,7 @@ static void volume_finish(struct schema_pass *pass, struct node *map)
                  node_string(pass->arena, path_resolve(pass, device), node_get(options, "device")));
 }
 const struct schema_object object_volume =
-    OBJECT("volume", volume_fields, .extensions = true, .finish = volume_finish, .check = external_check);
+    OBJECT("volume", volume_fields, .extensions = true, .finish = volume_finish, .check = volume_check);
 
 #define AT(member_) MEMBER(struct file_object, member_, char *)
 static const struct schema_field config_fields[] = {
@@ -125,12 +134,11 @@ static const struct schema_field secret_fields[] = {
 };
 #undef AT
 
-/* Exactly one source, unless the object is external or a driver makes it. */
+/* One source, unless the object says whether it is external, or a driver makes it. */
 static void check_sources(struct schema_pass *pass, const struct node *map, const char *const *sources,
                           const char *all)
 {
     const char *found = NULL;
-    external_check(pass, map);
     for (; *sources; sources++) {
         if (!node_get(map, *sources))
             continue;
@@ -138,7 +146,7 @@ static void check_sources(struct schema_pass *pass, const struct node *map, cons
             schema_error(pass, map, NULL, "'%s' and '%s' exclude each other", found, *sources);
         found = *sources;
     }
-    if (!found && !node_get_bool(map, "external") && !node_get(map, "driver"))
+    if (!found && !node_get(map, "external") && !node_get(map, "driver"))
         schema_error(pass, map, NULL, "one of %s must be set", all);
 }
 
@@ -200,10 +208,10 @@ static const struct schema_field project_fields[] = {
     ROW(type_string, "name"),
     ROW(type_objects, "include", .object = &object_include, .flags = FIELD_HIDDEN),
     ROW(type_object_map, "services", .object = &object_service, .flags = FIELD_KEEP_ZERO),
-    ROW(type_object_map, "networks", .object = &object_network, .flags = FIELD_NULL_VALUES | FIELD_NULLABLE),
-    ROW(type_object_map, "volumes", .object = &object_volume, .flags = FIELD_NULL_VALUES | FIELD_NULLABLE),
-    ROW(type_object_map, "secrets", .object = &object_secret, .flags = FIELD_NULLABLE),
-    ROW(type_object_map, "configs", .object = &object_config, .flags = FIELD_NULLABLE),
-    ROW(type_object_map, "models", .object = &object_model, .flags = FIELD_NULLABLE | FIELD_YAML_ONLY),
+    ROW(type_object_map, "networks", .object = &object_network, .flags = FIELD_NULL_VALUES),
+    ROW(type_object_map, "volumes", .object = &object_volume, .flags = FIELD_NULL_VALUES),
+    ROW(type_object_map, "secrets", .object = &object_secret),
+    ROW(type_object_map, "configs", .object = &object_config),
+    ROW(type_object_map, "models", .object = &object_model, .flags = FIELD_YAML_ONLY),
 };
 const struct schema_object object_project = OBJECT("project", project_fields, .extensions = true);

@@ -260,7 +260,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_objects, "env_file", .object = &object_env_file, .unique = UNIQUE_KEY,
         .flags = FIELD_ALONE | FIELD_NO_HASH),
     ROW(type_scalar_list, "expose", ONCE, AT_STRINGS(expose), .flags = FIELD_WHOLE),
-    ROW(type_object, "extends", .object = &object_extends, .flags = FIELD_HIDDEN | FIELD_NO_HASH),
+    ROW(type_object, "extends", .object = &object_extends),
     ROW(type_strings, "external_links", DISTINCT, AT_STRINGS(external_links)),
     ROW(type_hosts, "extra_hosts", ONCE),
     ROW(type_scalar_list, "group_add", AT_STRINGS(group_add)),
@@ -317,7 +317,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_objects, "volumes", .object = &object_mount, .unique = UNIQUE_KEY),
     ROW(type_strings, "volumes_from", DISTINCT, AT_STRINGS(volumes_from), MISSING),
     ROW(type_string, "working_dir", AT_STRING(working_dir)),
-    ROW(type_objects, "post_start", .object = &object_hook),
-    ROW(type_objects, "pre_stop", .object = &object_hook),
+    ROW(type_objects, "post_start", .object = &object_hook, MISSING),
+    ROW(type_objects, "pre_stop", .object = &object_hook, MISSING),
 };
 const struct schema_object object_service = OBJECT("service", service_fields, .extensions = true);

@@ -216,21 +216,32 @@ void hosts_sort(struct node *list)
         qsort(list->list.items, list->list.count, sizeof(*list->list.items), by_text);
 }
 
+static void add_ssh(struct schema_pass *pass, struct node *list, const char *id, const char *path,
+                    const struct node *at)
+{
+    const char *text = id;
+    if (!str_is_empty(path))
+        text = arena_printf(pass->arena, "%s=%s", id, path_resolve(pass, path));
+    node_list_add(pass->arena, list, node_string(pass->arena, text, at));
+}
+
 static struct node *canon_ssh(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    if (in->kind == NODE_LIST)
-        return type_strings.canon(pass, field, in);
-    struct node *map = type_options.canon(pass, field, in);
-    if (!map)
-        return NULL;
     struct node *list = node_new(pass->arena, NODE_LIST, in);
-    node_foreach_entry (e, map) {
-        const char *path = node_text(e->value);
-        node_list_add(
-            pass->arena, list,
-            node_string(pass->arena,
-                        str_is_empty(path) ? e->key : arena_printf(pass->arena, "%s=%s", e->key, path),
-                        e->value));
+    struct node *all =
+        in->kind == NODE_LIST ? type_strings.canon(pass, field, in) : type_options.canon(pass, field, in);
+    if (!all)
+        return NULL;
+    node_foreach_entry (e, all)
+        add_ssh(pass, list, e->key, node_text(e->value), e->value);
+    node_foreach_item (i, all) {
+        const struct node *item = all->list.items[i];
+        size_t id = strcspn(item->text, "=");
+        if (!item->text[id] && !str_eq(item->text, "default"))
+            schema_error(pass, item, "write ID=PATH", "'%s' names no file of a key", item->text);
+        else
+            add_ssh(pass, list, arena_strndup(pass->arena, item->text, id),
+                    item->text[id] ? item->text + id + 1 : NULL, item);
     }
     return list;
 }

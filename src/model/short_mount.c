@@ -46,7 +46,8 @@ static struct node *canon_tmpfs_mode(struct schema_pass *pass, const struct sche
 static const struct schema_type type_tmpfs_mode = {"a file mode", canon_tmpfs_mode, NULL};
 
 static const struct schema_field tmpfs_fields[] = {
-    ROW(type_bytes, "size", MEMBER(struct volume_mount, tmpfs_size, int64_t)),
+    ROW(type_bytes, "size", .flags = FIELD_WHOLE, .ranged = true, .max = INT64_MAX,
+        MEMBER(struct volume_mount, tmpfs_size, int64_t)),
     ROW(type_tmpfs_mode, "mode"),
 };
 static const struct schema_object object_tmpfs = OBJECT("tmpfs", tmpfs_fields, .extensions = true);
@@ -79,16 +80,11 @@ static bool is_path(const char *s)
     return *s == '.' || *s == '/' || *s == '~' || is_drive(s);
 }
 
-/* The next field of `*at`, which goes behind its colon (not one in ${}); NULL when it is empty. */
+/* The next field of `*at`, which goes behind its colon; NULL when it is empty. */
 static char *next_field(struct arena *arena, const char **at)
 {
     const char *s = *at, *end = is_drive(s) ? s + 2 : s;
-    for (unsigned open = 0; *end && (*end != ':' || open); end++) {
-        if (str_starts(end, "${"))
-            open++;
-        else if (*end == '}' && open)
-            open--;
-    }
+    end += strcspn(end, ":");
     *at = *end ? end + 1 : end;
     return end == s ? NULL : arena_strndup(arena, s, (size_t)(end - s));
 }
@@ -112,7 +108,7 @@ static void apply_option(struct schema_pass *pass, struct node *mount, const cha
     if (str_eq(option, "ro"))
         schema_put(arena, &object_mount, mount, "read_only", node_bool(arena, true, mount));
     else if (str_eq(option, "rw"))
-        node_remove(mount, "read_only");
+        schema_put(arena, &object_mount, mount, "read_only", node_bool(arena, false, mount));
     else if (str_eq(option, "nocopy"))
         schema_put(arena, &object_mount_volume, sub_map(pass, mount, "volume"), "nocopy",
                    node_bool(arena, true, mount));

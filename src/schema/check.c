@@ -5,7 +5,6 @@
 #include "base/omap.h"
 #include "base/str.h"
 #include "base/strv.h"
-#include "data/history.h"
 #include "schema/types.h"
 
 static const char *element_key(struct schema_pass *pass, const struct schema_field *field,
@@ -21,13 +20,9 @@ static const char *element_key(struct schema_pass *pass, const struct schema_fie
 static struct node *join(struct schema_pass *pass, const struct schema_field *field, struct node *base,
                          struct node *over)
 {
-    if (field->unique == UNIQUE_MERGE)
-        return schema_merge_objects(pass, field->object, base, over);
     if (field->unique == UNIQUE_ONCE)
-        history_same(pass->history, base, over);
-    else
-        history_replaced(pass->history, over, base, NULL);
-    return field->unique == UNIQUE_ONCE ? base : over;
+        return base;
+    return field->unique == UNIQUE_MERGE ? schema_merge_objects(pass, field->object, base, over) : over;
 }
 
 /* Joins elements with equal keys in place. */
@@ -131,6 +126,6 @@ void schema_check(struct schema_pass *pass, const struct schema_object *object, 
     for (size_t i = 0; i < object->count; i++)
         if (object->fields[i].flags & FIELD_REQUIRED && !node_get(tree, object->fields[i].key))
             schema_error(pass, tree, NULL, "'%s' is missing", object->fields[i].key);
-    if (object->check)
+    if (object->check && !pass->partial)
         object->check(pass, tree);
 }

@@ -20,7 +20,6 @@
 #include <stddef.h>
 
 struct omap;
-struct history;
 struct schema_object;
 struct schema_field;
 struct schema_pass;
@@ -59,7 +58,7 @@ enum {
     FIELD_NULL_VALUES =
         1 << 8, /* mappings: null values stay null, else they become ""; object maps: allowed */
     FIELD_STRING_ONLY = 1 << 9, /* sizes: a bare number is refused */
-    FIELD_WHOLE = 1 << 10,      /* numbers: integers only */
+    FIELD_WHOLE = 1 << 10,      /* numbers and sizes: integers only */
     FIELD_LIST_FORM = 1 << 11,  /* object maps: a list of names is a short form */
     FIELD_ALONE = 1 << 12,      /* objects: one string stands for the list */
     FIELD_YAML_ONLY = 1 << 13,  /* left out of JSON */
@@ -72,7 +71,6 @@ struct schema_type {
     struct node *(*canon)(struct schema_pass *pass, const struct schema_field *field, struct node *in);
     void (*bind)(const void *owner, const struct node *node, void *member); /* NULL: bound by hand */
     bool canonical_raw; /* also when variables were not replaced */
-    unsigned raw_kinds; /* what else may stand there then: bits of enum node_kind, 0 for anything */
 };
 
 struct schema_field {
@@ -87,7 +85,7 @@ struct schema_field {
     const char *const *choices;      /* NULL-ended, for strings */
     bool (*valid)(const char *text); /* for strings; `expects` says what it wants */
     const char *expects;
-    bool ranged;
+    bool ranged; /* integers, and sizes */
     int64_t min, max;
     size_t member;        /* offset in the struct + 1; 0: bound by hand or not at all */
     const char *json_key; /* when JSON names it otherwise */
@@ -129,9 +127,9 @@ struct schema_pass {
     const char *base_dir; /* relative paths are made absolute from here; NULL: they stay */
     const char *home;     /* for ~ */
     bool lenient;      /* variables were not replaced: values stay as written, only structure is canonical */
+    bool partial;      /* check: more files follow, so the objects' hooks wait */
     size_t expanded;   /* objects made from ranges so far */
     struct omap *told; /* rows that are not acted on and were warned of */
-    struct history *history; /* of all values; NULL: not kept */
 };
 
 void schema_error(struct schema_pass *pass, const struct node *at, const char *hint, const char *fmt, ...)
