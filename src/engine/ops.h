@@ -26,6 +26,9 @@ struct network_spec network_spec_from(const struct network_record *record, const
 /* Makes <root>/volumes/<name>/_data and its record, unless they are there. */
 int volume_make(struct engine *engine, const struct volume_record *volume, struct error *err);
 int volume_delete(struct engine *engine, const char *name, struct error *err);
+/* Whether a container of any project has it, running or not, other than `except` (an id, or NULL). */
+int volume_is_used(struct engine *engine, const char *volume, const char *except, bool *ret,
+                   struct error *err);
 
 /* Takes a container's names and published ports off the network. */
 int container_unpublish(struct engine *engine, const struct container_record *record, struct error *err);

@@ -315,8 +315,11 @@ static int remove_anonymous_volumes(struct operation *op, const struct container
     for (size_t i = 0; i < record->mount_count; i++) {
         struct volume_record *volume;
         const struct mount_record *m = &record->mounts[i];
+        bool used = false;
         int r = m->volume ? state_volume_get(op, plan->engine->state, m->volume, &volume, err) : STATE_ABSENT;
         if (r == 0 && !volume->key)
+            r = volume_is_used(plan->engine, m->volume, record->id, &used, err);
+        if (r == 0 && !volume->key && !used)
             r = volume_delete(plan->engine, m->volume, err);
         if (r < 0)
             return r;

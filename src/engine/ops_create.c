@@ -135,6 +135,17 @@ static int attach_volumes(struct operation *op, struct container_record *record,
         }
         mem_append(record, record->mounts, record->mount_count, mount);
     }
+    struct joined_mounts joined;
+    int found = joined_mounts(record, op->plan->engine, record->project, op->service, &joined, err);
+    for (size_t i = 0; found == 0 && i < joined.count; i++)
+        if (!has_target(op->service, record, joined.list[i].target)) {
+            const struct mount_spec *m = &joined.list[i];
+            struct mount_record mount = {
+                .target = m->target, .volume = m->volume, .source = m->volume ? NULL : m->source};
+            mem_append(record, record->mounts, record->mount_count, mount);
+        }
+    if (found < 0)
+        return found;
     for (char **v = image->volumes; v && *v; v++) {
         char *target = path_clean(record, *v);
         int r = has_target(op->service, record, target) ? 0 : add_anonymous_volume(op, record, target, err);

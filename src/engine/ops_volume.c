@@ -178,15 +178,16 @@ int op_volume_create(struct operation *op, struct error *err)
     return volume_make(plan->engine, &record, err);
 }
 
-/* Whether a container of any project has it, running or not. */
-static int is_mounted(struct operation *op, const char *volume, bool *ret, struct error *err)
+int volume_is_used(struct engine *engine, const char *volume, const char *except, bool *ret,
+                   struct error *err)
 {
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct container_record **containers;
     size_t count;
     *ret = false;
-    int r = state_containers(op, op->plan->engine->state, NULL, &containers, &count, err);
+    int r = state_containers(tmp, engine->state, NULL, &containers, &count, err);
     for (size_t i = 0; r == 0 && i < count; i++)
-        for (size_t m = 0; m < containers[i]->mount_count; m++)
+        for (size_t m = 0; m < containers[i]->mount_count && !str_eq(containers[i]->id, except); m++)
             *ret |= str_eq(containers[i]->mounts[m].volume, volume);
     return r;
 }
@@ -194,7 +195,7 @@ static int is_mounted(struct operation *op, const char *volume, bool *ret, struc
 int op_volume_remove(struct operation *op, struct error *err)
 {
     bool used;
-    int r = is_mounted(op, op->name, &used, err);
+    int r = volume_is_used(op->plan->engine, op->name, NULL, &used, err);
     if (r == 0 && used) {
         operation_report(op, PROGRESS_WARNING, "Resource is still in use", NULL);
         return 0;

@@ -222,6 +222,12 @@ static int make_mounts(struct container_spec *spec, struct engine *engine, const
         r = add_mount(spec, engine, &service->volumes[i], record, err);
     for (char **t = service->tmpfs; t && *t; t++)
         add_tmpfs(spec, *t);
+    struct joined_mounts joined;
+    if (r == 0)
+        r = joined_mounts(spec, engine, spec->project, service, &joined, err);
+    for (size_t i = 0; r == 0 && i < joined.count; i++)
+        if (!has_mount(spec, joined.list[i].target))
+            mem_append(spec, spec->mounts, spec->mount_count, joined.list[i]);
     /* What is left in the record are the image's own volumes, made anonymous. */
     for (size_t i = 0; r == 0 && i < record->mount_count; i++) {
         const struct mount_record *m = &record->mounts[i];

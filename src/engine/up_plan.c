@@ -94,10 +94,9 @@ static struct operation *need_volume(struct up *up, const char *key)
 
 static void need_resources(struct up *up, const struct service *service, struct operation *create)
 {
-    /* Who joins a namespace (`service:x`) is made after the one that has it. */
-    const char *joined[JOINED_MAX];
-    for (size_t n = joined_services(service, joined); n-- > 0;) {
-        const struct service_plan *other = omap_get(up->services, joined[n]);
+    /* Who has namespaces or volumes of another is made after it. */
+    for (char **name = joined_services(up->plan, service); name && *name; name++) {
+        const struct service_plan *other = omap_get(up->services, *name);
         for (size_t i = 0; other && i < other->remake_count; i++)
             plan_need(create, other->remakes[i]);
     }
@@ -124,11 +123,10 @@ static char *obsolete_reason(struct up *up, const struct service *service, const
     const char *image = omap_get(up->image_ids, service->name);
     if (image && !str_eq(c->record->image_id, image))
         return mem_printf(up->plan, "image changed %.19s -> %.19s", c->record->image_id, image);
-    const char *joined[JOINED_MAX];
-    for (size_t n = joined_services(service, joined); n-- > 0;) {
-        const struct service_plan *other = omap_get(up->services, joined[n]);
+    for (char **name = joined_services(up->plan, service); name && *name; name++) {
+        const struct service_plan *other = omap_get(up->services, *name);
         if (other && other->remake_count)
-            return mem_printf(up->plan, "the namespaces of %s are made anew", joined[n]);
+            return mem_printf(up->plan, "%s, whose namespaces or volumes it has, is made anew", *name);
     }
     return NULL;
 }

@@ -315,7 +315,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_string, "userns_mode", AT_STRING(userns_mode)),
     ROW(type_string, "uts", AT_STRING(uts)),
     ROW(type_objects, "volumes", .object = &object_mount, .unique = UNIQUE_KEY),
-    ROW(type_strings, "volumes_from", DISTINCT, AT_STRINGS(volumes_from), MISSING),
+    ROW(type_strings, "volumes_from", DISTINCT, AT_STRINGS(volumes_from)),
     ROW(type_string, "working_dir", AT_STRING(working_dir)),
     ROW(type_objects, "post_start", .object = &object_hook, MISSING),
     ROW(type_objects, "pre_stop", .object = &object_hook, MISSING),

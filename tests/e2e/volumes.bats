@@ -189,3 +189,51 @@ YML
         [ ! -e "$COMPOTE_ROOT/containers" ]
     done
 }
+
+@test "volumes_from: another's volumes and folders, read-only when asked for, its own first" {
+    mkdir folder
+    compose_file <<'YML'
+services:
+  base:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    volumes: ["data:/data", "/anonymous", "./folder:/folder", {type: tmpfs, target: /own}]
+    labels: {kept: "${KEPT-1}"}
+  all: {image: busybox, command: ["sleep", "infinity"], init: true, volumes_from: [base]}
+  some:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    volumes_from: ["container:project-base-1:ro"]
+    volumes: ["mine:/data"]
+    depends_on: [base]
+volumes: {data: {}, mine: {}}
+YML
+    compote up -d
+    compote exec -T base sh -c 'echo a >/data/f; echo b >/anonymous/f; echo c >/folder/f'
+    [ "$(compote exec -T all cat /data/f /anonymous/f /folder/f | tr -d '\n')" = abc ]
+    run compote exec -T all ls /own
+    failed
+    [ -z "$(compote exec -T some ls /data)" ]
+    compote exec -T some touch /data/x
+    [ "$(compote exec -T some cat /anonymous/f)" = b ]
+    run compote exec -T some touch /anonymous/x
+    failed
+    # Whoever has them is made anew with them; an anonymous volume stays as long as somebody has it.
+    KEPT=2 compote up -d
+    compote exec -T all test -e /anonymous/f
+    KEPT=2 compote rm -fsv base
+    compote exec -T all test -e /anonymous/f
+    compote down -v
+    [ ! -e "$COMPOTE_ROOT/volumes" ]
+}
+
+@test "volumes_from what is not there is an error that names it" {
+    compose_file <<'YML'
+services: {web: {image: busybox, command: ["sleep", "infinity"], volumes_from: ["container:nobody"]}}
+YML
+    run compote up -d
+    failed
+    has "volumes_from 'container:nobody': no such container"
+}
