@@ -25,7 +25,6 @@ LATER(attach, "attach",
       "Attach local standard input, output, and error streams to a service's running container");
 LATER(build, "build", "Build or rebuild services");
 LATER(commit, "commit", "Create a new image from a service container's changes");
-LATER(cp, "cp", "Copy files/folders between a service container and the local filesystem");
 LATER(events, "events", "Receive real time events from containers");
 LATER(export, "export", "Export a service container's filesystem as a tar archive");
 LATER(publish, "publish", "Publish compose application");

@@ -61,3 +61,31 @@ struct actual_container *actual_find(const struct actual *actual, const char *se
     }
     return NULL;
 }
+
+int actual_pick(const struct actual *actual, const struct pick_options *options,
+                struct actual_container **ret, struct error *err)
+{
+    const char *service = options->service;
+    struct actual_container *found = NULL;
+    bool known = false;
+    for (size_t i = 0; i < actual->container_count && !found; i++) {
+        struct actual_container *c = actual->containers[i];
+        if (!str_eq(c->record->service, service) || !c->record->ready ||
+            (c->record->oneoff && (!options->oneoffs || options->index)))
+            continue;
+        known = true;
+        if (options->index ? c->record->number == options->index : !options->running || actual_is_up(c))
+            found = c;
+    }
+    if (options->index && known && !found)
+        return error_set(err, ENOENT, "service \"%s\" has no container with index %d", service,
+                         options->index);
+    if (options->running && (!found || !actual_is_up(found)))
+        return error_set(err, ESRCH, "service \"%s\" is not running", service);
+    if (!found)
+        return error_set(err, ENOENT, "no container found for service \"%s\"", service);
+    if (options->running && found->status.state == STATE_PAUSED)
+        return error_set(err, EBUSY, "container %s is paused; unpause it first", found->record->name);
+    *ret = found;
+    return 0;
+}

@@ -35,3 +35,14 @@ static inline bool actual_is_up(const struct actual_container *c)
 
 /* The replica, or NULL. */
 struct actual_container *actual_find(const struct actual *actual, const char *service, int number);
+
+struct pick_options {
+    const char *service;
+    int index;    /* replica, 0: the first that fits */
+    bool oneoffs; /* those of `run` too, after the others */
+    bool running; /* a paused one is up, but not running */
+};
+
+/* The one container that a command works on. */
+int actual_pick(const struct actual *actual, const struct pick_options *options,
+                struct actual_container **ret, struct error *err);

@@ -193,6 +193,24 @@ int engine_run(const void *owner, struct engine *engine, const struct project *p
 int engine_exec(struct engine *engine, const char *name, const char *service, int index,
                 const struct exec_options *options, int *ret_status, struct error *err);
 
+/* What is copied between the machine and containers of a service. */
+struct copy_options {
+    const char *service;
+    int index;    /* replica, 0: the first; to a service: all of them */
+    bool oneoffs; /* those of `run` too */
+    bool to_service;
+    const char *local;  /* absolute path, or "-": a tar archive on std[0] or std[1] */
+    const char *inside; /* path in the container */
+    bool follow;        /* a link that is the source is followed */
+    bool as_user;       /* to a service: what is copied belongs to the user of the container's process */
+    int std[3];
+};
+
+/* The rules for names are docker cp's: what exists at the target, and slashes and dots at the ends, decide.
+ */
+int engine_copy(struct engine *engine, const char *name, const struct copy_options *options,
+                struct error *err);
+
 /* A signal to a container's first process, now: also while a use case of this process waits for its end. */
 int engine_signal(struct engine *engine, const struct container_view *container, int signal_number,
                   struct error *err);

@@ -10,22 +10,11 @@ int engine_exec(struct engine *engine, const char *name, const char *service, in
     int r = actual_read(tmp, engine, name, &actual, err);
     if (r < 0)
         return r;
-    const struct actual_container *found = NULL;
-    bool known = false;
-    for (size_t i = 0; i < actual->container_count && !found; i++) {
-        const struct actual_container *c = actual->containers[i];
-        if (c->record->oneoff || strcmp(c->record->service, service) != 0 || !c->record->ready)
-            continue;
-        known = true;
-        if (index ? c->record->number == index : actual_is_up(c))
-            found = c;
-    }
-    if (index && known && !found)
-        return error_set(err, ENOENT, "service \"%s\" has no container with index %d", service, index);
-    if (!found || !actual_is_up(found))
-        return error_set(err, ESRCH, "service \"%s\" is not running", service);
-    if (found->status.state == STATE_PAUSED)
-        return error_set(err, EBUSY, "container %s is paused; unpause it first", found->record->name);
+    const struct pick_options pick = {.service = service, .index = index, .running = true};
+    struct actual_container *found;
+    r = actual_pick(actual, &pick, &found, err);
+    if (r < 0)
+        return r;
     return container_exec(&engine->dirs, found->record->id, options, ret_status, err);
 }
 

@@ -58,7 +58,7 @@ static int run(int argc, char **argv, struct job *job, const void *owner, struct
         return r;
     r = loop_init(&job->loop, err);
     if (r == 0)
-        r = sandbox_new(owner, &job->sandbox, err);
+        r = sandbox_new(owner, SANDBOX_FETCH, SANDBOX_UNPACK, &job->sandbox, err);
     if (r == 0)
         r = job_prepare(job, err);
     if (r < 0)

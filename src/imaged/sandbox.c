@@ -78,6 +78,27 @@ static const char *const unpack_calls[] = {SYSCALLS_COMPUTE,
 #endif
                                            NULL};
 
+static const char *const pack_calls[] = {SYSCALLS_COMPUTE,
+                                         "pread64",
+                                         "lseek",
+                                         "openat",
+                                         "openat2",
+                                         "fstat",
+                                         "newfstatat",
+                                         "statx",
+                                         "fstatfs",
+                                         "getdents64",
+                                         "readlinkat",
+                                         "flistxattr",
+                                         "fgetxattr",
+                                         "fcntl",
+                                         "fadvise64",
+                                         "poll",
+#if defined(__SANITIZE_ADDRESS__)
+                                         SYSCALLS_SANITIZER,
+#endif
+                                         NULL};
+
 /* The resolver and TLS libraries use a wide set that changes, so here is listed what they must not do. */
 static const char *const fetch_denied[] = {"execve",
                                            "execveat",
@@ -162,13 +183,33 @@ static const char *const fetch_denied[] = {"execve",
                                            "accept4",
                                            NULL};
 
-static const struct {
+#define CAPABILITIES_WRITE                                                                                   \
+    (1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER | 1ull << CAP_FSETID |                \
+     1ull << CAP_MKNOD | 1ull << CAP_SETFCAP)
+#define MOUNT_INERT (MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+#define NAMESPACES (CLONE_NEWNET | CLONE_NEWIPC)
+#define DENY SCMP_ACT_ERRNO(EPERM)
+#define ALLOW SCMP_ACT_ALLOW
+#define KILL SCMP_ACT_KILL_PROCESS
+/* Only who has CAP_SYS_ADMIN reads trusted.overlay.*; no call of pack's list gets more from it. */
+#define CAPABILITIES_READ (1ull << CAP_DAC_READ_SEARCH)
+#define CAPABILITIES_MARKS (CAPABILITIES_READ | 1ull << CAP_SYS_ADMIN)
+#define MOUNT_READ (MOUNT_INERT | MOUNT_ATTR_RDONLY)
+
+static const struct role {
     const char *const *calls;
     uint32_t otherwise, listed;
+    int namespaces;        /* that it gets of its own */
+    bool has_directory;    /* it sees one directory, mounted with `mount_attributes` */
+    bool has_mounts_below; /* and what is mounted in there */
+    uint64_t mount_attributes, capabilities;
 } roles[] = {
-    [SANDBOX_FETCH] = {fetch_denied,  SCMP_ACT_ALLOW,        SCMP_ACT_ERRNO(EPERM)},
-    [SANDBOX_INFLATE] = {inflate_calls, SCMP_ACT_KILL_PROCESS, SCMP_ACT_ALLOW       },
-    [SANDBOX_UNPACK] = {unpack_calls,  SCMP_ACT_KILL_PROCESS, SCMP_ACT_ALLOW       },
+    [SANDBOX_FETCH] = {fetch_denied,  ALLOW, DENY,  0,          false, false, 0,           0                 },
+    [SANDBOX_INFLATE] = {inflate_calls, KILL,  ALLOW, NAMESPACES, false, false, 0,           0                 },
+    [SANDBOX_UNPACK] = {unpack_calls,  KILL,  ALLOW, NAMESPACES, true,  false, MOUNT_INERT, CAPABILITIES_WRITE},
+    [SANDBOX_PLACE] = {unpack_calls,  KILL,  ALLOW, NAMESPACES, true,  true,  MOUNT_INERT, CAPABILITIES_WRITE},
+    [SANDBOX_PACK] = {pack_calls,    KILL,  ALLOW, NAMESPACES, true,  true,  MOUNT_READ,  CAPABILITIES_READ },
+    [SANDBOX_PACK_LAYER] = {pack_calls,    KILL,  ALLOW, NAMESPACES, true,  false, MOUNT_READ,  CAPABILITIES_MARKS},
 };
 
 static int filter_export(struct sandbox *sandbox, enum sandbox_role role, scmp_filter_ctx ctx,
@@ -209,13 +250,14 @@ static int filter_compile(struct sandbox *sandbox, enum sandbox_role role, struc
     return r;
 }
 
-int sandbox_new(const void *owner, struct sandbox **ret, struct error *err)
+int sandbox_new(const void *owner, enum sandbox_role first, enum sandbox_role last, struct sandbox **ret,
+                struct error *err)
 {
     struct sandbox *sandbox = mem_new(owner, struct sandbox);
     sandbox->uid = geteuid();
     sandbox->gid = getegid();
     sandbox->rootless = sandbox->uid != 0;
-    for (int role = 0; role < SANDBOX__COUNT; role++) {
+    for (int role = (int)first; role <= (int)last; role++) {
         int r = filter_compile(sandbox, (enum sandbox_role)role, err);
         if (r < 0)
             return r;
@@ -257,18 +299,19 @@ static int become_root_of_own(const struct sandbox *sandbox, struct error *err)
  * Nothing but the current directory is left to see; device nodes and set-user-ID bits in it have no force
  * here. The mount is a clone that covers the directory, so that pivot_root(2) has a mount point to take.
  */
-static int enter_directory(struct error *err)
+static int enter_directory(const struct role *role, struct error *err)
 {
-    struct mount_attr restrict_attr = {.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+    struct mount_attr restrict_attr = {.attr_set = role->mount_attributes};
+    unsigned below = role->has_mounts_below ? AT_RECURSIVE : 0;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_errno(err, "make mounts private");
-    cleanup_close int tree = open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    cleanup_close int tree = open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | below);
     if (tree < 0)
-        return error_errno(err, "clone the layer's directory");
-    if (mount_setattr(tree, "", AT_EMPTY_PATH, &restrict_attr, sizeof(restrict_attr)) < 0)
-        return error_errno(err, "restrict the layer's directory");
+        return error_errno(err, "clone the directory");
+    if (mount_setattr(tree, "", AT_EMPTY_PATH | below, &restrict_attr, sizeof(restrict_attr)) < 0)
+        return error_errno(err, "restrict the directory");
     if (move_mount(tree, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) < 0 || fchdir(tree) < 0)
-        return error_errno(err, "enter the layer's directory");
+        return error_errno(err, "enter the directory");
     if (syscall(SYS_pivot_root, ".", ".") < 0)
         return error_errno(err, "pivot_root");
     if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
@@ -304,33 +347,29 @@ static int become_nobody(struct error *err)
     return 0;
 }
 
-static int enter_namespaces(const struct sandbox *sandbox, enum sandbox_role role, int dir_fd,
+static int enter_namespaces(const struct sandbox *sandbox, const struct role *role, int dir_fd,
                             struct error *err)
 {
-    if (role == SANDBOX_FETCH)
+    if (!role->namespaces)
         return 0;
-    int flags = CLONE_NEWNET | CLONE_NEWIPC | (role == SANDBOX_UNPACK ? CLONE_NEWNS : 0);
     /* The current directory moves into the new mount namespace; a descriptor would stay in the old one. */
-    if (role == SANDBOX_UNPACK && fchdir(dir_fd) < 0)
-        return error_errno(err, "enter the layer's directory");
+    if (role->has_directory && fchdir(dir_fd) < 0)
+        return error_errno(err, "enter the directory");
     int r = sandbox->rootless ? become_root_of_own(sandbox, err) : 0;
     if (r < 0)
         return r;
-    if (unshare(flags) < 0)
+    if (unshare(role->namespaces | (role->has_directory ? CLONE_NEWNS : 0)) < 0)
         return error_errno(err, "make namespaces");
-    return role == SANDBOX_UNPACK ? enter_directory(err) : 0;
+    return role->has_directory ? enter_directory(role, err) : 0;
 }
 
 int sandbox_enter(const struct sandbox *sandbox, enum sandbox_role role, int dir_fd, struct error *err)
 {
-    static const uint64_t unpack_capabilities = 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE |
-                                                1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_MKNOD |
-                                                1ull << CAP_SETFCAP;
-    uint64_t keep = role == SANDBOX_UNPACK ? unpack_capabilities : 0;
-    int r = enter_namespaces(sandbox, role, dir_fd, err);
+    uint64_t keep = roles[role].capabilities;
+    int r = enter_namespaces(sandbox, &roles[role], dir_fd, err);
     if (r == 0)
         limit_capabilities(keep);
-    if (r == 0 && role != SANDBOX_UNPACK && !sandbox->rootless)
+    if (r == 0 && !roles[role].has_directory && !sandbox->rootless)
         r = become_nobody(err);
     if (r == 0)
         r = drop_capabilities(keep, err);

@@ -94,6 +94,18 @@ static int open_dir(const struct tree *tree, const char *path)
 {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
+    char full[2 * TREE_PATH_MAX + 2];
+    if (tree->options.placing)
+        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    if (tree->options.below) {
+        how.flags &= ~(unsigned long long)O_NOFOLLOW;
+        how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+        if (snprintf(full, sizeof(full), "%s/%s", tree->options.below, path) >= (int)sizeof(full)) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        path = full;
+    }
     return (int)syscall(SYS_openat2, tree->root_fd, *path ? path : ".", &how, sizeof(how));
 }
 
@@ -116,6 +128,16 @@ static int clear_way(int parent_fd, const char *name, struct error *err)
         return 0;
     int r = fs_remove_tree_at(parent_fd, name, err);
     return r < 0 ? error_wrap(err, "replace") : 0;
+}
+
+/* What is not a directory may be in the way of what is not one either. */
+static int make_way(struct tree *tree, const char *name, const char *path, struct error *err)
+{
+    struct stat st;
+    if (tree->options.placing && fstatat(tree->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISDIR(st.st_mode))
+        return error_set(err, EISDIR, "cannot overwrite directory '%s' with non-directory", path);
+    return clear_way(tree->parent_fd, name, err);
 }
 
 /* Makes one directory on the way to an entry that had none. */
@@ -152,8 +174,10 @@ static int make_dirs(struct tree *tree, char *path, int *ret_fd, struct error *e
         size_t n = strcspn(p, "/");
         char end = p[n];
         p[n] = '\0';
-        int r = imply_dir(tree, fd, p, path, err);
-        int next = r < 0 ? -1 : openat(fd, p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int next = tree->options.below ? open_dir(tree, path) : -1;
+        int r = next >= 0 ? 0 : imply_dir(tree, fd, p, path, err);
+        if (r == 0 && next < 0)
+            next = openat(fd, p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (r == 0 && next < 0)
             r = error_errno(err, "open directory '%s'", path);
         p[n] = end;
@@ -188,7 +212,7 @@ static int enter_parent(struct tree *tree, const char *path, const char **ret_na
     return 0;
 }
 
-static bool xattr_is_wanted(const char *name)
+bool tree_xattr_is_wanted(const char *name)
 {
     if (str_eq(name, "security.capability"))
         return true;
@@ -203,7 +227,7 @@ static int set_xattrs(struct tree *tree, int fd, const struct tree_entry *entry,
         total += (int64_t)x->size + (int64_t)strlen(x->name);
         if (total > TREE_XATTR_ENTRY_MAX || tree->xattr_bytes + total > TREE_XATTR_LAYER_MAX)
             return error_set(err, E2BIG, "its extended attributes are too large");
-        if (!xattr_is_wanted(x->name) || fsetxattr(fd, x->name, x->value, x->size, 0) == 0)
+        if (!tree_xattr_is_wanted(x->name) || fsetxattr(fd, x->name, x->value, x->size, 0) == 0)
             continue;
         /* Attributes of the user's are a nicety; without a file capability the program does not work. */
         if ((errno == EOPNOTSUPP || errno == EPERM) &&
@@ -254,9 +278,13 @@ static int add_dir(struct tree *tree, const struct tree_entry *entry, const char
     if (r < 0)
         return r;
     bool hides = false, there = !*path;
+    if (there && tree->options.placing)
+        return 0;
     if (*path && fstatat(tree->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         there = S_ISDIR(st.st_mode);
         hides = is_whiteout(&st);
+        if (!there && tree->options.placing)
+            return error_set(err, ENOTDIR, "cannot overwrite non-directory '%s' with directory", path);
         if (!there && (r = clear_way(tree->parent_fd, name, err)) < 0)
             return r;
     }
@@ -329,9 +357,9 @@ static int check_space(struct tree *tree, struct error *err)
     return error_hint(err, "make room there, for example with 'compote image prune'");
 }
 
-static int no_space(struct error *err, const char *what)
+static int no_space(const struct tree *tree, struct error *err, const char *what)
 {
-    bool is_full = errno == ENOSPC || errno == EDQUOT;
+    bool is_full = !tree->options.placing && (errno == ENOSPC || errno == EDQUOT);
     error_errno(err, "%s", what);
     return is_full
                ? error_hint(err, "make room on the disk of the image store, for example with 'compote image "
@@ -339,8 +367,8 @@ static int no_space(struct error *err, const char *what)
                : -err->code;
 }
 
-static int add_file(struct tree *tree, const struct tree_entry *entry, const char *name, int *ret_fd,
-                    struct error *err)
+static int add_file(struct tree *tree, const struct tree_entry *entry, const char *name, const char *path,
+                    int *ret_fd, struct error *err)
 {
     if (entry->size < 0 || entry->size > tree->options.room - tree->bytes) {
         error_set(err, EFBIG, "it makes the layer larger than %lld MiB",
@@ -351,13 +379,13 @@ static int add_file(struct tree *tree, const struct tree_entry *entry, const cha
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, r;
     int fd = openat(tree->parent_fd, name, flags, entry->mode & 0777);
     if (fd < 0 && errno == EEXIST) {
-        r = clear_way(tree->parent_fd, name, err);
+        r = make_way(tree, name, path, err);
         if (r < 0)
             return r;
         fd = openat(tree->parent_fd, name, flags, entry->mode & 0777);
     }
     if (fd < 0)
-        return no_space(err, "create");
+        return no_space(tree, err, "create");
     *ret_fd = fd;
     return 0;
 }
@@ -389,7 +417,7 @@ static int add_symlink(struct tree *tree, const struct tree_entry *entry, const 
     if (str_is_empty(entry->link) || strlen(entry->link) > TREE_PATH_MAX)
         return error_set(err, EINVAL, "the symbolic link has no target, or one that is too long");
     if (symlinkat(entry->link, tree->parent_fd, name) < 0)
-        return no_space(err, "make symbolic link");
+        return no_space(tree, err, "make symbolic link");
     if (!tree->options.rootless &&
         fchownat(tree->parent_fd, name, (uid_t)entry->uid, (gid_t)entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return error_errno(err, "set owner");
@@ -431,11 +459,11 @@ static int add_other(struct tree *tree, const struct tree_entry *entry, const ch
     if (r < 0)
         return r;
     /* Files are by far the most: they find out when they are made. */
-    if (entry->type != TREE_FILE && (r = clear_way(tree->parent_fd, name, err)) < 0)
+    if (entry->type != TREE_FILE && (r = make_way(tree, name, path, err)) < 0)
         return r;
     switch (entry->type) {
     case TREE_FILE:
-        return add_file(tree, entry, name, ret_fd, err);
+        return add_file(tree, entry, name, path, ret_fd, err);
     case TREE_HARDLINK:
         return add_hardlink(tree, entry, name, err);
     case TREE_SYMLINK:
@@ -476,13 +504,14 @@ int tree_write(struct tree *tree, int fd, const void *data, size_t size, int64_t
     while (size) {
         ssize_t n = RETRY_EINTR(pwrite(fd, p, size, offset));
         if (n < 0)
-            return no_space(err, "write");
+            return no_space(tree, err, "write");
         p += n;
         offset += n;
         size -= (size_t)n;
         tree->written += n;
     }
-    return tree->written - tree->checked > SPACE_CHECK_STEP ? check_space(tree, err) : 0;
+    return !tree->options.placing && tree->written - tree->checked > SPACE_CHECK_STEP ? check_space(tree, err)
+                                                                                      : 0;
 }
 
 int tree_finish_file(struct tree *tree, int fd, const struct tree_entry *entry, struct error *err)

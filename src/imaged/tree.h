@@ -1,6 +1,7 @@
 #pragma once
 /*
- * Writing one layer's tree, in overlayfs form, from entries of an archive that nobody vouches for.
+ * Writing one layer's tree, in overlayfs form, or files into a tree in use (`placing`), from entries of an
+ * archive that nobody vouches for.
  *
  * Everything happens beneath the tree's root: names are cut into components, ".." is refused, and the
  * directory that an entry goes into is opened with RESOLVE_NO_SYMLINKS, so that no link of the layer leads
@@ -35,7 +36,15 @@ struct tree_options {
     bool literal;  /* not a layer: names that look like whiteouts are files */
     bool rootless; /* ownership and device nodes cannot be made and are left out */
     int64_t room;  /* most bytes that files may have together, holes included */
+    /* Entries go into a tree that is in use: a directory gives way to nothing but a directory, and the other
+     * way round; the tree's own directory stays as it is; mounts are crossed. */
+    bool placing;
+    const char *below; /* placing: the tree is at this path below root_fd, and links lead where they lead for
+                          a process with that root; NULL: it is root_fd, and no link is followed */
 };
+
+/* Extended attributes that are copied; the others belong to the machine or to overlayfs. */
+bool tree_xattr_is_wanted(const char *name);
 
 enum tree_type { TREE_FILE, TREE_DIR, TREE_SYMLINK, TREE_HARDLINK, TREE_CHAR, TREE_BLOCK, TREE_FIFO };
 

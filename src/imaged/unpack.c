@@ -6,6 +6,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 enum { BUFFER_SIZE = 256 << 10 };
@@ -17,6 +18,9 @@ struct unpack {
     int read_error;
     struct tree_xattr *xattrs;
     size_t xattr_room;
+    bool has_first;
+    char first[NAME_MAX + 1]; /* rename: the archive's own name of what it has */
+    char path[2 * TREE_PATH_MAX], link[2 * TREE_PATH_MAX];
 };
 
 static ssize_t read_input(struct archive *archive, void *data, const void **ret)
@@ -48,6 +52,12 @@ int unpack_new(const void *owner, const struct unpack_job *job, struct unpack **
     if (archive_read_support_format_tar(unpack->archive) != ARCHIVE_OK ||
         archive_read_support_format_empty(unpack->archive) != ARCHIVE_OK)
         return error_set(err, EIO, "libarchive: %s", archive_error_string(unpack->archive));
+    if (job->compressed) {
+        archive_read_support_filter_gzip(unpack->archive);
+        archive_read_support_filter_bzip2(unpack->archive);
+        archive_read_support_filter_xz(unpack->archive);
+        archive_read_support_filter_zstd(unpack->archive);
+    }
     *ret = unpack;
     return 0;
 }
@@ -100,6 +110,49 @@ static void read_xattrs(struct unpack *unpack, struct archive_entry *from, struc
     entry->xattr_count = n;
 }
 
+static const char *skip_dots(const char *path)
+{
+    while (*path == '/' || (path[0] == '.' && (path[1] == '/' || path[1] == '\0')))
+        path++;
+    return path;
+}
+
+/* The name below the new one. */
+static int rename_path(struct unpack *unpack, const char *path, char *to, size_t size, struct error *err)
+{
+    const char *rest = skip_dots(path);
+    size_t n = strlen(unpack->first);
+    if (strncmp(rest, unpack->first, n) != 0 || (n && rest[n] != '\0' && rest[n] != '/'))
+        return error_set(err, EBADMSG, "it does not belong to '%s'", unpack->first);
+    if (snprintf(to, size, "%s/%s", unpack->job.rename.name, rest + n) >= (int)size)
+        return error_set(err, ENAMETOOLONG, "its name is too long");
+    return 0;
+}
+
+static int entry_rename(struct unpack *unpack, struct tree_entry *entry, struct error *err)
+{
+    const struct unpack_rename *rename = &unpack->job.rename;
+    if (!unpack->has_first) {
+        const char *name = skip_dots(entry->path);
+        size_t n = strcspn(name, "/");
+        if (rename->is_file && entry->type == TREE_DIR)
+            return error_set(err, EISDIR, "cannot copy directory");
+        if (rename->is_directory && entry->type != TREE_DIR)
+            return error_set(err, ENOENT, "no such directory");
+        if (n >= sizeof(unpack->first))
+            return error_set(err, ENAMETOOLONG, "its name is too long");
+        memcpy(unpack->first, name, n);
+        unpack->has_first = true;
+    }
+    int r = rename_path(unpack, entry->path, unpack->path, sizeof(unpack->path), err);
+    if (r == 0 && entry->type == TREE_HARDLINK) {
+        r = rename_path(unpack, entry->link, unpack->link, sizeof(unpack->link), err);
+        entry->link = unpack->link;
+    }
+    entry->path = unpack->path;
+    return r;
+}
+
 static int entry_read(struct unpack *unpack, struct archive_entry *from, struct tree_entry *ret,
                       struct error *err)
 {
@@ -123,9 +176,15 @@ static int entry_read(struct unpack *unpack, struct archive_entry *from, struct 
         entry.major = (int64_t)archive_entry_rdevmajor(from);
         entry.minor = (int64_t)archive_entry_rdevminor(from);
     }
+    if (unpack->job.has_owner) {
+        entry.uid = unpack->job.uid;
+        entry.gid = unpack->job.gid;
+    }
     read_xattrs(unpack, from, &entry);
-    *ret = entry;
-    return 0;
+    int r = unpack->job.rename.name ? entry_rename(unpack, &entry, err) : 0;
+    if (r == 0)
+        *ret = entry;
+    return r;
 }
 
 static int archive_failed(struct unpack *unpack, struct error *err)
@@ -166,9 +225,9 @@ static int add_entry(struct unpack *unpack, struct tree *tree, struct archive_en
         r = copy_data(unpack, tree, fd, err);
     if (r == 0 && fd >= 0)
         r = tree_finish_file(tree, fd, &entry, err);
-    if (r < 0)
-        return error_wrap(err, "entry '%.300s'", entry.path ? entry.path : "");
-    return 0;
+    if (r < 0 && entry.path)
+        return error_wrap(err, "entry '%.300s'", entry.path);
+    return r;
 }
 
 static void send_path(int fd, enum report_kind kind, const char *path)
@@ -215,6 +274,8 @@ int unpack_run(struct unpack *unpack, int root_fd, struct error *err)
 {
     struct tree *tree = tree_new(unpack, root_fd, &unpack->job.options);
     int r = add_entries(unpack, tree, err);
+    if (unpack->job.report < 0)
+        return r;
     if (r < 0) {
         report_send_error(unpack->job.report, 0, err);
         return r;

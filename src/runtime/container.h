@@ -162,6 +162,18 @@ struct exec_options {
 int container_exec(const struct runtime_dirs *dirs, const char *id, const struct exec_options *options,
                    int *ret_status, struct error *err);
 
+/* A program that is given the container's files (files.c). */
+struct files_request {
+    char **argv;  /* argv[0] is an absolute path */
+    int std[3];   /* -1: /dev/null; errors of the preparation are written to std[2] as one line */
+    bool mounts;  /* it sees what is mounted in the container, volumes and the like, too */
+    bool as_user; /* "--owner=UID:GID" is added to argv, when the container's process is not root */
+};
+
+/* Starts it with the container's root as current directory; *ret_pid must be waited for. */
+int container_files_run(const struct runtime_dirs *dirs, const char *id, const struct files_request *request,
+                        pid_t *ret_pid, struct error *err);
+
 /*
  * Attaches to the main process through the monitor (monitor/proto.h): a SOCK_SEQPACKET socket. For a
  * container that is to be attached before its first output, call after container_create: the start waits for

@@ -76,8 +76,9 @@ int seccomp_profile_read(const char *path, uint64_t caps, json_t **ret, struct e
 int rootfs_enter_namespace(struct error *err);
 int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *paths,
                  const struct container_spec *spec, struct error *err);
-/* Clones what is mounted at `path` in the mount namespace of a container and mounts it at `target` here. */
-int rootfs_take_mount(int pidfd, const char *path, const char *target, struct error *err);
+/* Clones what is mounted at `path` (with `mounts`, also below it) in the mount namespace of a container and
+ * mounts it at `target` here. */
+int rootfs_take_mount(int pidfd, const char *path, const char *target, bool mounts, struct error *err);
 
 /* Mounts what `fd` refers to at `target`, which is made anew, with or without what is mounted below. Only in
  * the mount namespace of a start. */

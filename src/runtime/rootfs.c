@@ -161,8 +161,9 @@ int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *
     return mount_overlay(paths, options, err);
 }
 
-/* Of a mount's root only, and not over links, which the container may have put in the way. */
-static int clone_mount(const char *path)
+/* With `mounts` also what is mounted below. Of a mount's root only, and not over links, which the container
+ * may have put in the way. */
+static int clone_mount(const char *path, bool mounts)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                            .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
@@ -174,10 +175,11 @@ static int clone_mount(const char *path)
         errno = ENOENT;
         return -1;
     }
-    return (int)syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    return (int)syscall(SYS_open_tree, fd, "",
+                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (mounts ? AT_RECURSIVE : 0));
 }
 
-int rootfs_take_mount(int pidfd, const char *path, const char *target, struct error *err)
+int rootfs_take_mount(int pidfd, const char *path, const char *target, bool mounts, struct error *err)
 {
     cleanup_close int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     if (own < 0)
@@ -187,7 +189,7 @@ int rootfs_take_mount(int pidfd, const char *path, const char *target, struct er
     prctl(PR_SET_DUMPABLE, 0);
     if (setns(pidfd, CLONE_NEWNS) < 0)
         return error_errno(err, "enter the container's mount namespace");
-    cleanup_close int tree = clone_mount(path);
+    cleanup_close int tree = clone_mount(path, mounts);
     int saved = errno;
     if (setns(own, CLONE_NEWNS) < 0)
         return error_errno(err, "return from the container's mount namespace");

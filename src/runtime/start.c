@@ -164,7 +164,7 @@ static int join_shm(const struct start *start, struct error *err)
         r = error_set(err, ESRCH, "'%s' ended", mode);
     if (r == 0)
         r = fs_mkdir_p(start->paths.shm, 0700, err);
-    return r < 0 ? r : rootfs_take_mount(pidfd, "/dev/shm", start->paths.shm, err);
+    return r < 0 ? r : rootfs_take_mount(pidfd, "/dev/shm", start->paths.shm, false, err);
 }
 
 /* All of the child's work; returns with an error, or START_UP. */
@@ -183,7 +183,7 @@ static int start_child(struct start *start, bool adopt_only, int (*prepare)(void
     if (pidfd >= 0) {
         r = rootfs_enter_namespace(err);
         if (r == 0)
-            r = rootfs_take_mount(pidfd, "/", start->paths.merged, err);
+            r = rootfs_take_mount(pidfd, "/", start->paths.merged, false, err);
         if (r == 0)
             r = join_shm(start, err);
         if (r == 0) {

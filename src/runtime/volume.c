@@ -176,7 +176,7 @@ static int take_from(const struct runtime_dirs *dirs, const char *id, const stru
     if (pidfd_open_process(status.monitor_pid, &pidfd, NULL) < 0 ||
         !status_process_lives(status.monitor_pid, status.monitor_start))
         return USER_STARTING; /* ended at this moment: its lock tells the next time */
-    return rootfs_take_mount(pidfd, m->source, m->source, NULL) < 0 ? USER_GONE : 0;
+    return rootfs_take_mount(pidfd, m->source, m->source, false, NULL) < 0 ? USER_GONE : 0;
 }
 
 static int share(const struct runtime_dirs *dirs, const char *own_id, const struct mount_spec *m,
@@ -251,7 +251,7 @@ void volumes_take(const struct runtime_dirs *dirs, const struct container_spec *
         if (!is_first(spec, i))
             continue;
         /* The container goes on with what it has; a restart without the mount fails and says why. */
-        if (!str_is_empty(m->subpath) || rootfs_take_mount(pidfd, m->target, m->source, NULL) < 0)
+        if (!str_is_empty(m->subpath) || rootfs_take_mount(pidfd, m->target, m->source, false, NULL) < 0)
             provide(dirs, spec->id, m, NULL);
     }
 }

@@ -1,0 +1,25 @@
+#pragma once
+/*
+ * Copying trees of files: two processes of compote-copy, or one and a stream, with a pipe of tar in between
+ * (src/imaged/copy.c).
+ */
+#include "engine/internal.h"
+
+/* One end. Started, it is waited for with copy_wait. */
+struct copy_end {
+    char **argv;
+    const char *container; /* id; NULL: the machine's files */
+    bool mounts, as_user;  /* as in struct files_request */
+    pid_t pid;
+    int errors; /* where it says what went wrong */
+};
+
+/* "<libexec>/compote-copy VERB --path=PATH" and further options up to NULL. */
+char **copy_command(const void *owner, const struct engine *engine, const char *verb, const char *path, ...)
+    __attribute__((sentinel));
+
+/* Starts `end` with these standard streams. */
+int copy_start(const struct engine *engine, struct copy_end *end, int in, int out, struct error *err);
+
+/* Its end, and its error. */
+int copy_wait(struct copy_end *end, struct error *err);
