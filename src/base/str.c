@@ -83,3 +83,47 @@ void str_hex(char *to, const unsigned char *bytes, size_t n)
     }
     to[2 * n] = '\0';
 }
+
+/* Damerau's distance with one row of memory per step; words longer than the rows are too far anyway. */
+static size_t word_distance(const char *a, const char *b)
+{
+    enum { MAX = 32 };
+    size_t n = strlen(a), m = strlen(b), rows[3][MAX + 1];
+    if (n > MAX || m > MAX)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= m; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i - 1) % 3], *before = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            row[j] = best;
+        }
+    }
+    return rows[n % 3][m];
+}
+
+const char *word_nearest(const char *word, const char *const *words)
+{
+    const char *best = NULL;
+    size_t length = strlen(word), limit = length <= 3 ? 1 : length <= 6 ? 2 : 3, best_distance = limit + 1;
+    for (const char *const *w = words; *w; w++) {
+        size_t distance = word_distance(word, *w);
+        if (distance == 0)
+            continue;
+        if (distance > limit && length >= 3 && str_starts(*w, word))
+            distance = limit;
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = *w;
+        }
+    }
+    return best;
+}

@@ -34,3 +34,6 @@ bool str_copy(char *to, size_t size, const char *from);
 
 /* Lower-case hexadecimal digits of `n` bytes into `to`, which holds 2n + 1. */
 void str_hex(char *to, const unsigned char *bytes, size_t n);
+
+/* The word of `words` (NULL-ended) nearest to `word`, when it is near enough to be a slip; else NULL. */
+const char *word_nearest(const char *word, const char *const *words);

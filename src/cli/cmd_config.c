@@ -10,13 +10,15 @@
 struct config_options {
     bool environment, images, models, networks, profiles, services, variables, volumes, quiet;
     bool no_consistency, no_env_resolution, no_interpolate, no_normalize, no_path_resolution;
-    bool resolve_digests, lock_digests;
+    bool resolve_digests, lock_digests, explain;
     char *format, *hash, *output;
 };
 #define OPTIONS struct config_options
 
 static const struct flag flags[] = {
     FLAG("environment", 0, BOOL, environment, "Print environment used for interpolation."),
+    FLAG("explain", 0, BOOL, explain,
+         "Tell of the values at KEY (services.web.ports[0]), or of all, where they come from"),
     FLAG("format", 0, STRING, format, "Format the output. Values: [yaml | json]", .bits = FLAG_QUIET_DEFAULT),
     FLAG("hash", 0, STRING, hash, "Print the service config hash, one per line."),
     FLAG("images", 0, BOOL, images, "Print the image names, one per line."),
@@ -52,18 +54,23 @@ static int load(struct app *app, const struct config_options *options, char *con
     load.no_path_resolution = options->no_path_resolution;
     load.no_consistency = options->no_consistency;
     load.no_env_resolution = options->no_env_resolution;
+    load.explain = options->explain;
     return session_load_project(app, &load, ret, err);
 }
 
 static int print_model(const struct app *app, const struct config_options *options,
-                       const struct project *project, struct error *err)
+                       const struct project *project, const char *key, struct error *err)
 {
     enum config_format format = CONFIG_YAML;
+    char *text;
     if (str_eq(options->format, "json"))
         format = CONFIG_JSON;
     else if (options->format && !str_eq(options->format, "yaml"))
         return error_set(err, EINVAL, "unsupported format \"%s\"", options->format);
-    char *text = project_print(app->ctx, project, format);
+    if (!options->explain)
+        text = project_print(app->ctx, project, format);
+    else if (project_explain(app->ctx, project, key, format, &text, err) < 0)
+        return -err->code;
     if (options->quiet)
         return 0;
     if (options->output)
@@ -91,7 +98,9 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
         lists_names |= lists[i].wanted;
     static char *const none[] = {NULL};
     struct project *project;
-    int r = load(app, options, lists_names || options->hash ? none : args, &project, err);
+    if (options->explain && strv_len(args) > 1)
+        return error_set(err, EINVAL, "--explain takes one key: services.web.image");
+    int r = load(app, options, lists_names || options->hash || options->explain ? none : args, &project, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
@@ -101,7 +110,7 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
         }
     if (options->hash)
         return configlist_hashes(app->ctx, project, options->hash, err);
-    return print_model(app, options, project, err);
+    return print_model(app, options, project, args ? *args : NULL, err);
 }
 
 static const char *const aliases[] = {"convert", NULL};
@@ -111,6 +120,11 @@ const struct command command_config = {
     .aliases = aliases,
     .args = "[OPTIONS] [SERVICE...]",
     .summary = "Parse, resolve and render compose file in canonical format",
+    .description =
+        "With --explain the argument is a key of the result, such as services.web.environment.LEVEL, or a\n"
+        "part such as services.web; without one all values are explained. Of each value come the place\n"
+        "where it is written, the variables in it and where they are set, and what it replaced, newest\n"
+        "first; values that were removed and values that stand in no file are explained too.",
     .flags = flags,
     .options_size = sizeof(struct config_options),
     ANY_ARGS,

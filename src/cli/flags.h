@@ -129,6 +129,3 @@ int flag_set(const void *owner, const struct flag *flag, void *options, const ch
 const struct flag *flag_find(const struct flag *flags, const char *long_name);
 const char *flag_metavar(const struct flag *flag); /* "" for booleans */
 bool flag_is_shown(const struct flag *flag);
-
-/* The word of `words` (NULL-ended) nearest to `word`, when it is near enough to be a slip; else NULL. */
-const char *word_nearest(const char *word, const char *const *words);

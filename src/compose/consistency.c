@@ -30,26 +30,31 @@ static void check_defined(const struct checker *c, const char *section, const ch
              "refers to undefined %s %s", what, name);
 }
 
+/* Configs and secrets: each grant names its source. */
+static void check_grants(const struct checker *c, const char *section, const char *what,
+                         const struct node *grants)
+{
+    node_foreach_item (i, grants) {
+        const char *name = node_get_text(grants->list.items[i], "source");
+        if (str_is_empty(name))
+            fail(c, grants->list.items[i], NULL, "%s[%u]: 'source' is missing", section, i);
+        else
+            check_defined(c, section, what, name, grants->list.items[i]);
+    }
+}
+
 static void check_references(const struct checker *c, const struct node *service)
 {
-    const struct node *mounts = node_get(service, "volumes"), *configs = node_get(service, "configs"),
-                      *secrets = node_get(service, "secrets"),
-                      *build_secrets = node_get(node_get(service, "build"), "secrets");
+    const struct node *mounts = node_get(service, "volumes");
     node_foreach_entry (e, node_get(service, "networks"))
         check_defined(c, "networks", "network", e->key, e->value);
     node_foreach_item (i, mounts)
         if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
             check_defined(c, "volumes", "volume", node_get_text(mounts->list.items[i], "source"),
                           mounts->list.items[i]);
-    node_foreach_item (i, configs)
-        check_defined(c, "configs", "config", node_get_text(configs->list.items[i], "source"),
-                      configs->list.items[i]);
-    node_foreach_item (i, secrets)
-        check_defined(c, "secrets", "secret", node_get_text(secrets->list.items[i], "source"),
-                      secrets->list.items[i]);
-    node_foreach_item (i, build_secrets)
-        check_defined(c, "secrets", "secret", node_get_text(build_secrets->list.items[i], "source"),
-                      build_secrets->list.items[i]);
+    check_grants(c, "configs", "config", node_get(service, "configs"));
+    check_grants(c, "secrets", "secret", node_get(service, "secrets"));
+    check_grants(c, "secrets", "secret", node_get(node_get(service, "build"), "secrets"));
     node_foreach_entry (e, node_get(service, "models"))
         check_defined(c, "models", "model", e->key, e->value);
 }

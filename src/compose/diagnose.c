@@ -43,6 +43,7 @@ void loader_report_init(struct loader *l)
     l->pass.report = &l->report;
     l->pass.arena = l->arena;
     l->pass.told = omap_new(l->arena);
+    l->pass.history = l->history;
 }
 
 void loader_problem(struct loader *l, const struct node *at, const char *path, bool is_error,

@@ -11,76 +11,112 @@ static const char *lookup(const struct template_scope *scope, const char *name)
     return omap_get(scope->data, name);
 }
 
-/* Adds one file's values; false when that was reported as a problem. */
-static bool read_values(struct loader *l, const struct node *at, const char *where, const char *path,
-                        bool required, bool raw, struct omap *values)
+/* What env files say: the values that later ones see, and a node for each with its place. */
+struct values {
+    struct omap *texts;
+    struct node *nodes;
+};
+
+static struct values values_new(struct loader *l, const void *owner, const struct node *at)
+{
+    return (struct values){omap_new(owner), node_new(l->arena, NODE_MAP, at)};
+}
+
+static void add_nodes(struct loader *l, const char *path, const struct omap *lines, struct values *values)
+{
+    const char *file = loader_label(l, path);
+    omap_foreach (e, lines) {
+        struct node *node = node_string(l->arena, omap_get(values->texts, e->key), NULL);
+        const struct node *before = node_get(values->nodes, e->key);
+        node->file = file;
+        node->line = dotenv_line(lines, e->key);
+        node->col = 1;
+        history_written(l->history, node);
+        if (before)
+            history_replaced(l->history, node, before, NULL);
+        node_set(l->arena, values->nodes, arena_strdup(l->arena, e->key), node);
+    }
+}
+
+/* Adds one file's values, unless that was reported as a problem. */
+static void read_values(struct loader *l, const struct node *at, const char *where, const char *path,
+                        bool required, bool raw, struct values *values)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct error err = ERROR_INIT;
     struct template_scope scope = {.lookup = lookup, .data = l->environment};
+    struct omap *lines = omap_new(tmp);
     char *text;
     size_t size;
     int r = fs_read_file(tmp, path, DOTENV_MAX_SIZE, &text, &size, &err);
     if (r == FS_ABSENT && !required)
-        return true;
+        return;
     if (r == FS_ABSENT) {
         loader_problem(l, at, where, true, NULL, "env file %s not found", path);
-        return false;
+        return;
     }
     if (r == 0)
-        r = raw ? dotenv_parse_raw(text, &scope, values, &err) : dotenv_parse(text, &scope, values, &err);
+        r = raw ? dotenv_parse_raw(text, &scope, values->texts, lines, &err)
+                : dotenv_parse(text, &scope, values->texts, lines, &err);
     if (r < 0)
         loader_problem(l, at, where, true, NULL, "%s: %s", path, err.text);
-    return r == 0;
+    else
+        add_nodes(l, path, lines, values);
 }
 
-static void merge_values(struct loader *l, const struct schema_object *object, struct node *service,
-                         const char *key, const struct omap *values, const struct node *at)
+/* The files' values become part of the map under `key`, whose own values win; the key of the files goes. */
+static void merge_values(struct loader *l, struct node *service, const char *key, struct values *values,
+                         const char *files)
 {
-    struct node *map = node_new(l->arena, NODE_MAP, at), *own = node_get(service, key);
-    omap_foreach (e, values)
-        node_set(l->arena, map, arena_strdup(l->arena, e->key), node_string(l->arena, e->value, at));
-    node_foreach_entry (e, own)
+    struct node *map = values->nodes, *own = node_get(service, key);
+    node_foreach_entry (e, own) {
+        const struct node *before = node_get(map, e->key);
+        if (before)
+            history_replaced(l->history, e->value, before, NULL);
         node_set(l->arena, map, e->key, e->value);
+    }
+    if (own)
+        history_moved(l->history, own, map);
     if (map->map.count)
-        schema_put(l->arena, object, service, key, map);
+        schema_put(l->arena, &object_service, service, key, map);
+    history_removed(l->history, service, files, node_get(service, files), NULL, "what it names is in %s now",
+                    key);
+    node_remove(service, files);
 }
 
 static void resolve_env_files(struct loader *l, struct node *service, const char *name)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct omap *values = omap_new(tmp);
     const struct node *files = node_get(service, "env_file");
+    if (!files)
+        return;
+    struct values values = values_new(l, tmp, files);
     char *where = arena_printf(l->arena, "services.%s.env_file", name);
     node_foreach_item (i, files) {
         const struct node *file = files->list.items[i];
         const char *format = node_get_text(file, "format"), *path = node_get_text(file, "path");
-        cleanup_ctx TALLOC_CTX *ctx = mem_ctx();
         if (!str_is_empty(format) && !str_eq(format, "raw"))
             loader_problem(l, file, where, true, NULL, "'%s' is not a format: raw", format);
         else if (path)
-            read_values(l, file, where, path_join(ctx, l->working_dir, path), node_get_bool(file, "required"),
-                        str_eq(format, "raw"), values);
+            read_values(l, file, where, path_join(tmp, l->working_dir, path), node_get_bool(file, "required"),
+                        str_eq(format, "raw"), &values);
     }
-    if (files)
-        merge_values(l, &object_service, service, "environment", values, files);
-    node_remove(service, "env_file");
+    merge_values(l, service, "environment", &values, "env_file");
 }
 
 static void resolve_label_files(struct loader *l, struct node *service, const char *name)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct omap *values = omap_new(tmp);
     const struct node *files = node_get(service, "label_file");
+    if (!files)
+        return;
+    struct values values = values_new(l, tmp, files);
     char *where = arena_printf(l->arena, "services.%s.label_file", name);
     node_foreach_item (i, files) {
         const struct node *file = files->list.items[i];
-        cleanup_ctx TALLOC_CTX *ctx = mem_ctx();
-        read_values(l, file, where, path_join(ctx, l->working_dir, file->text), true, false, values);
+        read_values(l, file, where, path_join(tmp, l->working_dir, file->text), true, false, &values);
     }
-    if (files)
-        merge_values(l, &object_service, service, "labels", values, files);
-    node_remove(service, "label_file");
+    merge_values(l, service, "labels", &values, "label_file");
 }
 
 /* Variables without a value take that of the project's environment. */
@@ -88,8 +124,11 @@ static void resolve_environment(struct loader *l, struct node *service)
 {
     node_foreach_entry (e, node_get(service, "environment")) {
         const char *value = e->value->kind == NODE_NULL ? omap_get(l->environment, e->key) : NULL;
-        if (value)
-            e->value = node_string(l->arena, value, e->value);
+        if (!value)
+            continue;
+        struct node *node = node_string(l->arena, value, e->value);
+        origin_interpolated(l->record, node, arena_printf(l->arena, "$%s", e->key), l->environment);
+        e->value = node;
     }
 }
 

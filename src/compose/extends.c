@@ -45,14 +45,11 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
         return NULL;
     }
     struct schema_pass saved = l->pass;
-    const char *below = str_after(scope->dir, l->working_dir);
-    if (l->options->no_path_resolution) /* still seen from the project directory */
-        l->pass.base_dir = below && *below == '/' ? below + 1 : NULL;
-    else
-        l->pass.base_dir = scope->dir;
+    l->pass.base_dir = loader_base_dir(l, scope->dir);
     l->pass.path = NULL;
     node_foreach_item (i, documents) {
         struct node *document = documents->list.items[i];
+        history_written(l->history, document);
         if (!l->options->no_interpolate)
             loader_interpolate(l, document, scope->environment);
         node_remove(document, "include");
@@ -95,6 +92,8 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
     }
     extend_service(l, &other, services, before, base, chain);
     struct node *copy = node_copy(l->arena, base->value);
+    history_copied(l->history, base->value, copy);
+    history_brought(l->history, copy, extends, "extends: service %s", name);
     if (!node_is(copy, NODE_MAP)) {
         if (file && !l->options->no_path_resolution)
             node_set(l->arena, extends, "file", node_string(l->arena, other.file, extends));
@@ -116,8 +115,10 @@ static void extend_service(struct loader *l, const struct scope *scope, struct n
     char *where = arena_printf(l->arena, "services.%s.extends", entry->key);
     if (in_cycle(l, extends ? extends : entry->value, &chain, where) || !node_is(extends, NODE_MAP))
         return;
-    if (extend_from(l, scope, services, before, entry, extends, &chain, where))
-        node_remove(entry->value, "extends");
+    if (!extend_from(l, scope, services, before, entry, extends, &chain, where))
+        return;
+    history_removed(l->history, entry->value, "extends", extends, NULL, "its values are in the service now");
+    node_remove(entry->value, "extends");
 }
 
 void loader_extend(struct loader *l, const struct scope *scope, struct node *document,

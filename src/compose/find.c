@@ -41,8 +41,8 @@ static void warn_unset(const struct template_scope *scope, const char *name)
     loader_unset(s->loader, NULL, s->path, name);
 }
 
-static int add_file(struct loader *l, struct omap *environment, struct omap *values, const char *path,
-                    struct error *err)
+static int add_file(struct loader *l, struct omap *environment, struct omap *values, struct omap *places,
+                    const char *path, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *text;
@@ -59,22 +59,39 @@ static int add_file(struct loader *l, struct omap *environment, struct omap *val
         return error_wrap(err, "env file");
     if (strlen(text) != size)
         return error_set(err, EINVAL, "env file %s: has NUL characters", path);
-    r = dotenv_parse(text, &scope.scope, values, err);
-    return r < 0 ? error_wrap(err, "env file %s", path) : 0;
+    struct omap *lines = omap_new(tmp);
+    r = dotenv_parse(text, &scope.scope, values, lines, err);
+    if (r < 0)
+        return error_wrap(err, "env file %s", path);
+    const char *name = loader_label(l, path);
+    omap_foreach (e, lines) {
+        struct place *place = arena_new_object(l->arena, struct place);
+        *place = (struct place){.file = name, .line = dotenv_line(lines, e->key)};
+        omap_set(places, e->key, place);
+    }
+    return 0;
 }
 
 int environment_add_files(struct omap *environment, char *const *files, struct loader *l, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct omap *values = omap_new(tmp);
+    struct omap *values = omap_new(tmp), *places = omap_new(tmp);
     for (; files && *files; files++) {
-        int r = add_file(l, environment, values, *files, err);
+        int r = add_file(l, environment, values, places, *files, err);
         if (r < 0)
             return r;
     }
-    omap_foreach (e, values)
-        if (!omap_has(environment, e->key))
+    omap_foreach (e, values) {
+        const struct place *place = omap_get(places, e->key);
+        const char *winner = omap_get(environment, e->key);
+        if (winner) {
+            const struct place *its = origin_of(l->record, winner);
+            origin_set(l->record, winner, its ? its->file : NULL, its ? its->line : 0, place);
+        } else {
             omap_set_str(environment, e->key, e->value);
+            origin_set(l->record, omap_get(environment, e->key), place->file, place->line, NULL);
+        }
+    }
     return 0;
 }
 
@@ -94,8 +111,10 @@ static void take_process_environment(struct loader *l)
         omap_set_str(l->environment, key, equals + 1);
         talloc_free(key);
     }
-    if (!omap_has(l->environment, "PWD"))
+    if (!omap_has(l->environment, "PWD")) {
         omap_set_str(l->environment, "PWD", l->cwd);
+        origin_set(l->record, omap_get(l->environment, "PWD"), "the current directory", 0, NULL);
+    }
     l->home = variable(l, "HOME");
 }
 
@@ -252,11 +271,14 @@ int loader_find_name(struct loader *l, struct node *const *documents, size_t cou
         l->options->project_name ? l->options->project_name : variable(l, "COMPOSE_PROJECT_NAME");
     if (name) {
         l->name = mem_strdup(l->arena, name);
+        l->name_why = l->options->project_name ? "given with -p" : "COMPOSE_PROJECT_NAME says so";
         return check_name(name, err);
     }
     for (size_t i = count; i-- > 0 && !name;)
-        for (uint32_t k = documents[i]->list.count; k-- > 0 && !name;)
-            name = node_get_text(documents[i]->list.items[k], "name");
+        for (uint32_t k = documents[i]->list.count; k-- > 0 && !name;) {
+            l->name_at = node_get(documents[i]->list.items[k], "name");
+            name = node_text(l->name_at);
+        }
     if (name) {
         char *text;
         int r = interpolate_text(l, name, &text, err);
@@ -264,8 +286,11 @@ int loader_find_name(struct loader *l, struct node *const *documents, size_t cou
             return error_wrap(err, "name");
         l->name = normalized_name(l->arena, text);
     }
-    if (str_is_empty(l->name))
+    if (str_is_empty(l->name)) {
         l->name = normalized_name(l->arena, path_name(l->working_dir));
+        l->name_at = NULL;
+        l->name_why = "made from the project directory's name";
+    }
     if (!*l->name) {
         error_set(err, EINVAL, "project name must not be empty");
         return error_hint(err, "give one with -p or 'name:'");

@@ -12,7 +12,7 @@ static struct omap *copy_environment(struct loader *l, const struct omap *from)
 {
     struct omap *copy = omap_new(l->arena);
     omap_foreach (e, from)
-        omap_set_str(copy, e->key, e->value);
+        omap_set(copy, e->key, e->value); /* the same text: it came from the same place */
     return copy;
 }
 
@@ -87,6 +87,8 @@ static void include_files(struct loader *l, const struct scope *inner, const str
     drop_extensions(made);
     if (!l->options->no_path_resolution)
         loader_fill_contexts(l, made, inner->dir);
+    if (made)
+        history_brought(l->history, made, paths->list.items[0], "include");
     if (made)
         *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, made) : made;
 }

@@ -1,7 +1,7 @@
 /* Variables in the values of a tree, before anything looks at them. Keys stay as they are. */
 #include "compose/loader.h"
 
-struct place {
+struct reader {
     struct template_scope scope;
     struct loader *loader;
     const struct node *node;
@@ -10,8 +10,8 @@ struct place {
 
 static const char *lookup(const struct template_scope *scope, const char *name)
 {
-    const struct place *place = (const struct place *)scope;
-    return omap_get(place->scope.data, name);
+    const struct reader *reader = (const struct reader *)scope;
+    return omap_get(reader->scope.data, name);
 }
 
 void loader_unset(struct loader *l, const struct node *at, const char *path, const char *name)
@@ -27,47 +27,48 @@ void loader_unset(struct loader *l, const struct node *at, const char *path, con
 
 static void unset(const struct template_scope *scope, const char *name)
 {
-    const struct place *place = (const struct place *)scope;
-    struct loader *l = place->loader;
-    loader_unset(l, place->node, schema_path_text(l->arena, place->path), name);
+    const struct reader *reader = (const struct reader *)scope;
+    struct loader *l = reader->loader;
+    loader_unset(l, reader->node, schema_path_text(l->arena, reader->path), name);
 }
 
-static void walk(struct place *place, struct node *node)
+static void walk(struct reader *reader, struct node *node)
 {
-    struct loader *l = place->loader;
+    struct loader *l = reader->loader;
     if (node->kind == NODE_STRING && strchr(node->text, '$')) {
         struct error err = ERROR_INIT;
         char *text;
-        place->node = node;
-        if (template_expand(NULL, node->text, &place->scope, &text, &err) < 0) {
-            loader_problem(l, node, schema_path_text(l->arena, place->path), true,
+        reader->node = node;
+        if (template_expand(NULL, node->text, &reader->scope, &text, &err) < 0) {
+            loader_problem(l, node, schema_path_text(l->arena, reader->path), true,
                            err.hint[0] ? err.hint : NULL, "%s", err.text);
             return;
         }
+        origin_interpolated(l->record, node, node->text, reader->scope.data);
         node->text = arena_strdup(l->arena, text);
         talloc_free(text);
     }
-    const struct schema_path *up = place->path;
+    const struct schema_path *up = reader->path;
     node_foreach_item (i, node) {
         struct schema_path frame = {.up = up, .index = i};
-        place->path = &frame;
-        walk(place, node->list.items[i]);
+        reader->path = &frame;
+        walk(reader, node->list.items[i]);
     }
     node_foreach_entry (e, node) {
         struct schema_path frame = {.up = up, .key = e->key};
-        place->path = &frame;
-        walk(place, e->value);
+        reader->path = &frame;
+        walk(reader, e->value);
     }
-    place->path = up;
+    reader->path = up;
 }
 
 void loader_interpolate(struct loader *l, struct node *tree, struct omap *environment)
 {
-    struct place place = {
+    struct reader reader = {
         .scope = {.lookup = lookup, .unset = unset, .data = environment},
           .loader = l
     };
-    walk(&place, tree);
+    walk(&reader, tree);
 }
 
 int interpolate_text(struct loader *l, const char *text, char **ret, struct error *err)

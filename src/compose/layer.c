@@ -33,8 +33,7 @@ static int read_stdin(const void *owner, char **ret, size_t *ret_size, struct er
     return 0;
 }
 
-/* How messages call a file: relative when it is below the current directory. */
-static char *label(struct loader *l, const char *path)
+char *loader_label(struct loader *l, const char *path)
 {
     const char *below = str_eq(l->cwd, "/") ? NULL : str_after(path, l->cwd);
     if (str_eq(path, "-"))
@@ -55,7 +54,7 @@ int loader_read(struct loader *l, const char *path, struct node **ret_documents,
         return error_set(err, ENOENT, "open %s: no such file or directory", path);
     if (r < 0)
         return r;
-    char *name = label(l, path);
+    char *name = loader_label(l, path);
     r = yaml_read(l->arena, name, data, size, ret_documents, err);
     if (r < 0)
         return r;
@@ -75,8 +74,17 @@ int loader_check(struct loader *l, struct node *tree, bool partial)
     return loader_status(l);
 }
 
+const char *loader_base_dir(const struct loader *l, const char *dir)
+{
+    const char *below = str_after(dir, l->working_dir);
+    if (!l->options->no_path_resolution)
+        return dir;
+    return below && *below == '/' ? below + 1 : NULL;
+}
+
 int loader_layer(struct loader *l, const struct scope *scope, struct node *document, struct node **tree)
 {
+    history_written(l->history, document);
     if (!l->options->no_interpolate)
         loader_interpolate(l, document, scope->environment);
     if (loader_status(l) < 0)
@@ -86,7 +94,7 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
         loader_include(l, scope, items, &included);
     node_remove(document, "include");
 
-    l->pass.base_dir = l->options->no_path_resolution ? NULL : scope->dir;
+    l->pass.base_dir = loader_base_dir(l, scope->dir);
     l->pass.home = l->home;
     l->pass.lenient = l->options->no_interpolate;
     struct node *canonical = schema_canon(&l->pass, &object_project, document);

@@ -8,9 +8,19 @@
 #include "compose/loader.h"
 #include "model/bind.h"
 
+static struct load_record *record_make(struct arena *arena, const struct load_options *options)
+{
+    struct load_record *record = arena_new_object(arena, struct load_record);
+    record->arena = arena;
+    record->places = omap_new(arena);
+    record->history = options->explain ? history_new(arena) : NULL;
+    return record;
+}
+
 static struct loader loader_make(const void *owner, const struct load_options *options, struct arena *arena,
                                  struct diagnostics *diagnostics, struct error *err)
 {
+    struct load_record *record = record_make(arena, options);
     return (struct loader){
         .arena = arena,
         .options = options,
@@ -21,6 +31,8 @@ static struct loader loader_make(const void *owner, const struct load_options *o
         .extended = omap_new(arena),
         .cwd = options->cwd,
         .environment = omap_new(arena),
+        .record = record,
+        .history = record->history,
     };
 }
 
@@ -87,9 +99,13 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
         return loader_status(l);
     }
     omap_set_str(l->environment, "COMPOSE_PROJECT_NAME", l->name);
+    origin_set(l->record, omap_get(l->environment, "COMPOSE_PROJECT_NAME"), "the project's name", 0, NULL);
     if (layer_all(l, documents, &tree) < 0 || complete(l, tree) < 0)
         return loader_status(l);
-    schema_put(l->arena, &object_project, tree, "name", node_string(l->arena, l->name, NULL));
+    struct node *name = node_string(l->arena, l->name, l->name_at);
+    if (!l->name_at)
+        history_made(l->history, name, NULL, "%s", l->name_why);
+    schema_put(l->arena, &object_project, tree, "name", name);
     loader_fill(l, tree);
     if (!l->options->no_normalize)
         loader_normalize(l, tree);
@@ -120,6 +136,7 @@ static struct project *make_project(struct loader *l, const void *owner, struct 
     omap_foreach (e, l->environment)
         omap_set_str(project->environment, e->key, e->value);
     project->tree = tree;
+    project->record = l->record;
     project->raw = l->options->no_interpolate;
     mem_steal(project, l->arena);
     return project;

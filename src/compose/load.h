@@ -18,6 +18,7 @@ struct load_options {
     const char *cwd;
     /* `config` flags */
     bool no_interpolate, no_normalize, no_path_resolution, no_consistency, no_env_resolution;
+    bool explain; /* keep what project_explain needs */
 };
 
 /* A list of independent problems; every line is "file:line:col: path: what" and may have a hint. */
@@ -43,6 +44,16 @@ int project_load(const void *owner, const struct load_options *options, struct p
 int project_name_find(const void *owner, const struct load_options *options, char **ret, struct error *err);
 
 enum config_format { CONFIG_YAML, CONFIG_JSON };
+
+/*
+ * Where each value of a project came from, which was loaded with `explain`: `key` is a path such as
+ * "services.web.ports[0]" and stands for all that is below it; NULL for everything. Values that are gone are
+ * explained too. A key that is neither there nor gone is an error, with the nearest one as advice. The text
+ * is for people, or with CONFIG_JSON a list of {path, value, removed, history: [{step, file, line, column,
+ * value, text, variables, why}]}, newest step first.
+ */
+int project_explain(const void *owner, const struct project *project, const char *key,
+                    enum config_format format, char **ret, struct error *err);
 
 /* What `compote config` prints, as one talloc string, in docker compose's form. */
 char *project_print(const void *owner, const struct project *project, enum config_format format);

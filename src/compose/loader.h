@@ -9,10 +9,34 @@
 #include "base/strv.h"
 #include "compose/load.h"
 #include "data/arena.h"
+#include "data/history.h"
 #include "data/template.h"
 #include "model/tables.h"
 
 enum { LOAD_MAX_FILES = 1000, LOAD_MAX_DEPTH = 50 };
+
+/* Where a variable's value stands. */
+struct place {
+    const char *file;           /* or what gave it; NULL: the process environment */
+    unsigned line;              /* 0: no line */
+    const struct place *beaten; /* a file's value that this one wins over */
+};
+
+/* A value that had variables in it. */
+struct interpolated {
+    const struct node *node;
+    const char *raw;
+    const struct omap *environment;
+};
+
+/* What a load leaves behind for explanations. */
+struct load_record {
+    struct arena *arena;
+    struct history *history; /* NULL unless asked for */
+    struct omap *places;     /* by the value's address */
+    struct interpolated *items;
+    size_t count;
+};
 
 struct loader {
     struct arena *arena;
@@ -29,7 +53,11 @@ struct loader {
     char **files;            /* absolute paths, or "-" */
     char **env_files;
     struct omap *environment;
+    struct load_record *record;
+    struct history *history; /* the record's, and the pass's */
     char *name;
+    const struct node *name_at; /* where the files say it; NULL: `name_why` */
+    const char *name_why;
     unsigned file_count;
 };
 
@@ -59,6 +87,24 @@ int environment_add_files(struct omap *environment, char *const *files, struct l
 int loader_find_name(struct loader *loader, struct node *const *documents, size_t count, struct error *err);
 const char *environment_lookup(const struct template_scope *scope, const char *name); /* data: an omap */
 
+/* origin.c: the places of variables and the references in values. */
+struct variable {
+    const char *name, *value; /* value NULL: not set */
+    const struct place *place;
+    bool operand; /* the reference's default or alternative stands for it */
+};
+void origin_set(struct load_record *record, const char *value, const char *file, unsigned line,
+                const struct place *beaten);
+const struct place *origin_of(const struct load_record *record, const char *value);
+void origin_interpolated(struct load_record *record, const struct node *node, const char *raw,
+                         const struct omap *environment);
+/* The value that stands at the place of `at`, if it had variables in it. */
+const struct interpolated *origin_find(const struct load_record *record, const struct node *at);
+struct variable *origin_variables(const void *owner, const struct load_record *record,
+                                  const struct interpolated *item, size_t *ret_count);
+/* from "${LEVEL}"; LEVEL=debug from .env:3 */
+char *origin_describe(const void *owner, const struct load_record *record, const struct interpolated *item);
+
 /* interpolate.c: replaces variables in all strings of the tree. */
 void loader_interpolate(struct loader *loader, struct node *tree, struct omap *environment);
 /* One text, for the project's name. */
@@ -66,6 +112,11 @@ int interpolate_text(struct loader *loader, const char *text, char **ret, struct
 
 /* layer.c: files to one merged canonical tree. */
 int loader_read(struct loader *loader, const char *path, struct node **ret_documents, struct error *err);
+/* How messages call a file: relative when it is below the current directory. */
+char *loader_label(struct loader *loader, const char *path);
+/* What relative paths of a file are joined to: its directory, without path resolution as seen from the
+ * project's. */
+const char *loader_base_dir(const struct loader *loader, const char *dir);
 int loader_layer(struct loader *loader, const struct scope *scope, struct node *document, struct node **tree);
 /* Checks what is merged so far, as each file must leave it valid; what files may still add waits when
  * `partial`. */

@@ -7,15 +7,27 @@
 #include "base/path.h"
 #include "base/str.h"
 
+/* Puts a value that stands in no file; `at` is why. */
+static void imply(struct loader *l, const struct schema_object *object, struct node *map, const char *key,
+                  struct node *value, const struct node *at, const char *why)
+{
+    struct node *before = node_get(map, key);
+    history_made(l->history, value, at, "%s", why);
+    if (before)
+        history_replaced(l->history, value, before, NULL);
+    schema_put(l->arena, object, map, key, value);
+}
+
 static void name_resources(struct loader *l, struct node *tree, const char *section,
                            const struct schema_object *object)
 {
     node_foreach_entry (e, node_get(tree, section)) {
         if (node_get(e->value, "name"))
             continue;
-        const char *name =
-            node_get_bool(e->value, "external") ? e->key : arena_printf(l->arena, "%s_%s", l->name, e->key);
-        schema_put(l->arena, object, e->value, "name", node_string(l->arena, name, e->value));
+        bool external = node_get_bool(e->value, "external");
+        const char *name = external ? e->key : arena_printf(l->arena, "%s_%s", l->name, e->key);
+        imply(l, object, e->value, "name", node_string(l->arena, name, e->value), NULL,
+              external ? "external and without a name: its key" : "the project's name and the key");
     }
 }
 
@@ -25,23 +37,26 @@ static struct node *section(struct loader *l, const struct schema_object *object
 {
     struct node *value = node_get(map, key);
     if (!node_is(value, NODE_MAP)) {
+        struct node *before = value;
         value = node_new(l->arena, NODE_MAP, map);
+        if (before)
+            history_moved(l->history, before, value);
         schema_put(l->arena, object, map, key, value);
     }
     return value;
 }
 
 static void add_dependency(struct loader *l, struct node *service, const char *name, const struct node *at,
-                           bool restart)
+                           bool restart, const char *why)
 {
     struct node *depends = section(l, &object_service, service, "depends_on");
     if (node_get(depends, name))
         return;
     const struct schema_field *field = schema_find(&object_service, "depends_on");
     struct node *map = node_new(l->arena, NODE_MAP, at);
-    schema_put(l->arena, field->object, map, "condition", node_string(l->arena, "service_started", at));
-    schema_put(l->arena, field->object, map, "restart", node_bool(l->arena, restart, at));
-    schema_put(l->arena, field->object, map, "required", node_bool(l->arena, true, at));
+    imply(l, field->object, map, "condition", node_string(l->arena, "service_started", at), at, why);
+    imply(l, field->object, map, "restart", node_bool(l->arena, restart, at), at, why);
+    imply(l, field->object, map, "required", node_bool(l->arena, true, at), at, why);
     node_set(l->arena, depends, name, map);
 }
 
@@ -56,17 +71,18 @@ static void imply_dependencies(struct loader *l, struct node *service)
     static const char *const namespaces[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
     const struct node *links = node_get(service, "links"), *from = node_get(service, "volumes_from");
     node_foreach_item (i, links)
-        add_dependency(l, service, before_colon(l, links->list.items[i]->text), links->list.items[i], true);
+        add_dependency(l, service, before_colon(l, links->list.items[i]->text), links->list.items[i], true,
+                       "a link starts after what it links to");
     for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
         const struct node *value = node_get(service, namespaces[i]);
         const char *name = str_after(node_text(value), "service:");
         if (name)
-            add_dependency(l, service, name, value, true);
+            add_dependency(l, service, name, value, true, "a shared namespace must be there before");
     }
     node_foreach_item (i, from)
         if (!str_starts(from->list.items[i]->text, "container:"))
-            add_dependency(l, service, before_colon(l, from->list.items[i]->text), from->list.items[i],
-                           false);
+            add_dependency(l, service, before_colon(l, from->list.items[i]->text), from->list.items[i], false,
+                           "volumes_from needs its container");
 }
 
 static void normalize_build(struct loader *l, struct node *service)
@@ -75,33 +91,50 @@ static void normalize_build(struct loader *l, struct node *service)
     if (!node_is(build, NODE_MAP))
         return;
     if (!node_get(build, "dockerfile") && !node_get(build, "dockerfile_inline"))
-        schema_put(l->arena, &object_build, build, "dockerfile", node_string(l->arena, "Dockerfile", build));
+        imply(l, &object_build, build, "dockerfile", node_string(l->arena, "Dockerfile", build), build,
+              "the default of build");
+    bool raw = l->options->no_interpolate;
     struct node *args = node_get(build, "args");
     for (uint32_t i = node_is(args, NODE_MAP) ? args->map.count : 0; i-- > 0;) {
         struct node_entry *e = &args->map.entries[i];
-        const char *value = e->value->kind == NODE_NULL ? omap_get(l->environment, e->key) : NULL;
-        if (value)
+        const char *value = e->value->kind == NODE_NULL && !raw ? omap_get(l->environment, e->key) : NULL;
+        if (value) {
             e->value = node_string(l->arena, value, e->value);
-        else if (e->value->kind == NODE_NULL && !l->options->no_interpolate)
+            origin_interpolated(l->record, e->value, arena_printf(l->arena, "$%s", e->key), l->environment);
+        } else if (e->value->kind == NODE_NULL) {
+            history_removed(l->history, args, e->key, e->value, e->value, "no variable gives it a value");
             node_remove(args, e->key);
+        }
     }
+    uint32_t kept = 0; /* a list stays one when variables are not replaced */
+    node_foreach_item (i, args)
+        if (!node_text(args->list.items[i]) || strchr(args->list.items[i]->text, '='))
+            args->list.items[kept++] = args->list.items[i];
+    if (node_is(args, NODE_LIST))
+        args->list.count = kept;
 }
 
 static void normalize_service(struct loader *l, struct node *tree, struct node *service)
 {
     struct node *networks = node_get(service, "networks");
     bool none = !networks || (node_is(networks, NODE_MAP) && networks->map.count == 0);
-    if (none && !node_get(service, "network_mode") && !node_get(service, "provider"))
-        node_set(l->arena, section(l, &object_service, service, "networks"), "default",
-                 node_new(l->arena, NODE_NULL, service));
+    if (none && !node_get(service, "network_mode") && !node_get(service, "provider")) {
+        struct node *joined = node_new(l->arena, NODE_NULL, service);
+        history_made(l->history, joined, service, "the service names no network");
+        node_set(l->arena, section(l, &object_service, service, "networks"), "default", joined);
+    }
     if (node_get(node_get(service, "networks"), "default")) {
         struct node *all = section(l, &object_project, tree, "networks");
-        if (!node_get(all, "default"))
-            node_set(l->arena, all, "default", node_new(l->arena, NODE_MAP, service));
+        if (!node_get(all, "default")) {
+            struct node *network = node_new(l->arena, NODE_MAP, service);
+            history_made(l->history, network, service, "a service uses the default network");
+            node_set(l->arena, all, "default", network);
+        }
     }
     if (str_eq(node_get_text(service, "pull_policy"), "if_not_present"))
-        schema_put(l->arena, &object_service, service, "pull_policy",
-                   node_string(l->arena, "missing", node_get(service, "pull_policy")));
+        imply(l, &object_service, service, "pull_policy",
+              node_string(l->arena, "missing", node_get(service, "pull_policy")), NULL,
+              "another word for if_not_present");
     normalize_build(l, service);
     imply_dependencies(l, service);
 }
@@ -112,9 +145,12 @@ static void fill_service(struct loader *l, struct node *service)
     struct node *scale = node_get(service, "scale"), *deploy = node_get(service, "deploy");
     if (scale && node_is(deploy, NODE_MAP) && !node_get(deploy, "replicas") && !o->no_interpolate &&
         !o->no_consistency)
-        schema_put(l->arena, &object_deploy, deploy, "replicas", scale);
-    hosts_sort(node_get(service, "extra_hosts"));
-    hosts_sort(node_get(node_get(service, "build"), "extra_hosts"));
+        imply(l, &object_deploy, deploy, "replicas", node_int(l->arena, scale->integer, scale), scale,
+              "scale says so");
+    if (!o->no_interpolate) {
+        hosts_sort(node_get(service, "extra_hosts"));
+        hosts_sort(node_get(node_get(service, "build"), "extra_hosts"));
+    }
 }
 
 void loader_fill_contexts(struct loader *l, struct node *tree, const char *dir)
@@ -122,7 +158,8 @@ void loader_fill_contexts(struct loader *l, struct node *tree, const char *dir)
     node_foreach_entry (e, tree_services(tree)) {
         struct node *build = node_get(e->value, "build");
         if (node_is(build, NODE_MAP) && !node_get(build, "context"))
-            schema_put(l->arena, &object_build, build, "context", node_string(l->arena, dir, build));
+            imply(l, &object_build, build, "context", node_string(l->arena, dir, build), build,
+                  "the default of build: the project directory");
     }
 }
 

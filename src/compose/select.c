@@ -73,11 +73,17 @@ static char **wanted_services(struct loader *l, const struct node *services)
 
 /* Keeps the services that `keep` says yes to and moves the others to `rest`. */
 static void sort_out(struct loader *l, struct node *tree, struct node *rest,
-                     bool (*keep)(const struct node_entry *service, const void *data), const void *data)
+                     bool (*keep)(const struct node_entry *service, const void *data), const void *data,
+                     const char *why)
 {
     struct node *services = tree_services(tree), *kept = node_new(l->arena, NODE_MAP, services);
-    node_foreach_entry (e, services)
-        *node_set(l->arena, keep(e, data) ? kept : rest, e->key, e->value) = *e;
+    history_moved(l->history, services, kept);
+    node_foreach_entry (e, services) {
+        bool stays = keep(e, data);
+        if (!stays)
+            history_removed(l->history, kept, e->key, e->value, node_get(e->value, "profiles"), "%s", why);
+        *node_set(l->arena, stays ? kept : rest, e->key, e->value) = *e;
+    }
     schema_put(l->arena, &object_project, tree, "services", kept);
 }
 
@@ -94,7 +100,8 @@ static bool is_chosen(const struct node_entry *service, const void *chosen)
 void loader_activate(struct loader *l, struct node *tree, struct node *rest)
 {
     const struct node *services = tree_services(tree);
-    sort_out(l, tree, rest, has_active_profile, active_profiles(l, services, wanted_services(l, services)));
+    sort_out(l, tree, rest, has_active_profile, active_profiles(l, services, wanted_services(l, services)),
+             "none of its profiles is active");
 }
 
 void loader_select(struct loader *l, struct node *tree, struct node *rest)
@@ -106,7 +113,7 @@ void loader_select(struct loader *l, struct node *tree, struct node *rest)
         return;
     for (char **w = wanted_services(l, services); w && *w; w++)
         choose(l, services, *w, chosen);
-    sort_out(l, tree, rest, is_chosen, chosen);
+    sort_out(l, tree, rest, is_chosen, chosen, "not among the services that were named");
 }
 
 static void use(struct omap *used, const char *name)
@@ -127,9 +134,12 @@ static void keep(struct loader *l, struct node *tree, const char *section, const
     if (!all)
         return;
     struct node *kept = node_new(l->arena, NODE_MAP, all);
+    history_moved(l->history, all, kept);
     node_foreach_entry (e, all)
         if (omap_has(used, e->key))
             *node_set(l->arena, kept, e->key, e->value) = *e;
+        else
+            history_removed(l->history, kept, e->key, e->value, NULL, "no service in use needs it");
     schema_put(l->arena, &object_project, tree, section, kept);
 }
 

@@ -181,7 +181,16 @@ static const char *without_bom(const char *text)
     return rest ? rest : text;
 }
 
-int dotenv_parse(const char *text, const struct template_scope *scope, struct omap *values, struct error *err)
+static void set_value(struct omap *values, struct omap *lines, const char *key, const char *value,
+                      unsigned line)
+{
+    omap_set_str(values, key, value);
+    if (lines)
+        omap_set(lines, key, (void *)(uintptr_t)line);
+}
+
+int dotenv_parse(const char *text, const struct template_scope *scope, struct omap *values,
+                 struct omap *lines, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct parser p = {.at = without_bom(text), .line = 1, .outer = scope, .values = values, .tmp = tmp};
@@ -196,19 +205,19 @@ int dotenv_parse(const char *text, const struct template_scope *scope, struct om
         if (bare) {
             const char *inherited = scope->lookup(scope, key);
             if (inherited)
-                omap_set_str(values, key, inherited);
+                set_value(values, lines, key, inherited, line);
             continue;
         }
         r = read_value(&p, &value, err);
         if (r < 0)
             return str_starts(err ? err->text : "", "line ") ? r : error_wrap(err, "line %u", line);
-        omap_set_str(values, key, value);
+        set_value(values, lines, key, value, line);
     }
     return 0;
 }
 
 int dotenv_parse_raw(const char *text, const struct template_scope *scope, struct omap *values,
-                     struct error *err)
+                     struct omap *lines, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     unsigned line = 0;
@@ -231,7 +240,7 @@ int dotenv_parse_raw(const char *text, const struct template_scope *scope, struc
             return error_set(err, EINVAL, "line %u: '%s' is not a variable name", line, row);
         const char *value = equals ? equals + 1 : scope->lookup(scope, row);
         if (value)
-            omap_set_str(values, row, value);
+            set_value(values, lines, row, value, line);
     }
     return 0;
 }

@@ -12,11 +12,16 @@ enum { DOTENV_MAX_SIZE = 4 << 20 };
 
 /*
  * Adds what `text` says to `values` (strings). Variables in values are looked up in `scope` first, then among
- * `values`, so that later lines and files see earlier ones. Errors say "line N".
+ * `values`, so that later lines and files see earlier ones. `lines`, which may be NULL, gets the number of
+ * the line where each of the text's names has its last value. Errors say "line N".
  */
 int dotenv_parse(const char *text, const struct template_scope *scope, struct omap *values,
-                 struct error *err);
+                 struct omap *lines, struct error *err);
+static inline unsigned dotenv_line(const struct omap *lines, const char *name)
+{
+    return (unsigned)(uintptr_t)omap_get(lines, name);
+}
 
 /* The raw form: no quotes, no variables; KEY=VALUE to the end of the line. */
 int dotenv_parse_raw(const char *text, const struct template_scope *scope, struct omap *values,
-                     struct error *err);
+                     struct omap *lines, struct error *err);

@@ -105,7 +105,7 @@ static void write_node(struct buffer *out, const struct node *node, unsigned dep
         buffer_printf(out, "%" PRId64, node->integer);
         break;
     case NODE_FLOAT:
-        number_print(node->number, NUMBER_JSON, number);
+        number_print(node, NUMBER_JSON, number);
         buffer_add_str(out, isfinite(node->number) ? number : "null");
         break;
     case NODE_STRING:

@@ -94,13 +94,12 @@ static inline bool node_get_bool(const struct node *map, const char *key)
 void scalar_resolve(struct node *node);
 /* Whether a plain scalar of this text would be read as something other than that string. */
 bool scalar_is_ambiguous(const char *text);
-/* Shortest decimal text that gives the number back, in the forms that Go programs print. */
+/* Shortest decimal text that gives the number of a NODE_FLOAT back, in the forms that Go programs print. */
 enum number_style {
-    NUMBER_TEXT_STYLE, /* in texts: exponents below -4 and from 21 on */
-    NUMBER_YAML,       /* exponents below -4 and from 6 on */
-    NUMBER_JSON        /* exponents below -6 and from 21 on, without leading zeros */
+    NUMBER_TEXT, /* in texts and in YAML: exponents below -4 and from 6 on */
+    NUMBER_JSON  /* exponents below -6 and from 21 on, without leading zeros */
 };
 enum { NUMBER_ROOM = 48 };
-void number_print(double value, enum number_style style, char text[NUMBER_ROOM]);
+void number_print(const struct node *node, enum number_style style, char text[NUMBER_ROOM]);
 /* The number that single precision makes of a text, such that it prints with as few digits. */
 double number_single(double value);

@@ -6,6 +6,7 @@
 #include "data/node.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
 
 /* All words here have at most WORD_MAX letters. */
@@ -57,10 +58,11 @@ static bool parse_digits(const char *s, int base, uint64_t *ret)
     return true;
 }
 
-static bool parse_integer(const char *plain, int64_t *ret)
+/* Sign and magnitude, which is any number of 64 bits. */
+static bool parse_integer(const char *plain, bool *ret_negative, uint64_t *ret)
 {
     const char *s = plain;
-    bool negative = *s == '-';
+    *ret_negative = *s == '-';
     if (*s == '-' || *s == '+')
         s++;
     int base = 10;
@@ -69,11 +71,7 @@ static bool parse_integer(const char *plain, int64_t *ret)
         base = c == 'x' ? 16 : c == 'o' ? 8 : c == 'b' ? 2 : 8;
         s += c == 'x' || c == 'o' || c == 'b' ? 2 : 1;
     }
-    uint64_t value;
-    if (!parse_digits(s, base, &value) || value > (uint64_t)INT64_MAX + negative)
-        return false;
-    *ret = negative ? (int64_t)-value : (int64_t)value;
-    return true;
+    return parse_digits(s, base, ret);
 }
 
 /* [-+]? ( . digits | digits [. digits*] ) [ e [-+]? digits ] */
@@ -110,10 +108,17 @@ static bool resolve_number(struct node *node)
         return false;
     if (!strip_underscores(node->text, plain, sizeof(plain)))
         return false;
-    int64_t integer;
-    if (parse_integer(plain, &integer)) {
+    bool negative;
+    uint64_t value;
+    bool whole = parse_integer(plain, &negative, &value);
+    if (whole && value <= (uint64_t)INT64_MAX + negative) {
         node->kind = NODE_INT;
-        node->integer = integer;
+        node->integer = negative ? (int64_t)-value : (int64_t)value;
+        return true;
+    }
+    if (whole && !negative) {
+        node->kind = NODE_FLOAT;
+        node->number = (double)value;
         return true;
     }
     if (is_float(plain)) {
@@ -225,10 +230,25 @@ static int shortest_digits(double value, bool single, char text[NUMBER_ROOM])
     return limit;
 }
 
-void number_print(double value, enum number_style style, char text[NUMBER_ROOM])
+/* A whole number as the file wrote it, which needs all 64 bits. */
+static bool is_wide(const struct node *node, uint64_t *ret)
 {
-    static const int lowest[] = {[NUMBER_TEXT_STYLE] = -4, [NUMBER_YAML] = -4, [NUMBER_JSON] = -6};
-    static const int highest[] = {[NUMBER_TEXT_STYLE] = 21, [NUMBER_YAML] = 6, [NUMBER_JSON] = 21};
+    char plain[128];
+    bool negative;
+    return node->text && strip_underscores(node->text, plain, sizeof(plain)) &&
+           parse_integer(plain, &negative, ret) && !negative && *ret > INT64_MAX;
+}
+
+void number_print(const struct node *node, enum number_style style, char text[NUMBER_ROOM])
+{
+    static const int lowest[] = {[NUMBER_TEXT] = -4, [NUMBER_JSON] = -6};
+    static const int highest[] = {[NUMBER_TEXT] = 6, [NUMBER_JSON] = 21};
+    double value = node->number;
+    uint64_t wide;
+    if (is_wide(node, &wide)) {
+        snprintf(text, NUMBER_ROOM, "%" PRIu64, wide);
+        return;
+    }
     if (isnan(value) || isinf(value)) {
         snprintf(text, NUMBER_ROOM, "%s", isnan(value) ? ".nan" : value < 0 ? "-.inf" : ".inf");
         return;

@@ -50,6 +50,8 @@ static int expand_braced(struct buffer *out, const char *body, size_t size,
     const char *value = scope->lookup(scope, name);
     bool have = value && (!colon || *value);
     size_t operand_size = (size_t)(end - operand);
+    if (scope->used)
+        scope->used(scope, name, value, have ? operation == '+' : operation == '-');
     if (operation == '+')
         return have ? expand(out, operand, operand_size, scope, depth + 1, whole, err) : 0;
     if (have) {

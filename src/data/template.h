@@ -14,6 +14,9 @@ struct template_scope {
     const char *(*lookup)(const struct template_scope *scope, const char *name); /* NULL: not set */
     void (*unset)(const struct template_scope *scope,
                   const char *name); /* told of names without value; or NULL */
+    /* Told of each reference: the value, NULL when not set, and whether the operand stands for it; or NULL.
+     */
+    void (*used)(const struct template_scope *scope, const char *name, const char *value, bool operand);
     void *data;
 };
 

@@ -9,6 +9,7 @@
 #include "base/omap.h"
 #include "base/str.h"
 
+#include <openssl/evp.h>
 #include <yaml.h>
 
 struct reader {
@@ -68,6 +69,21 @@ static void set_tag(struct node *node, const char *tag)
         node->tag = NODE_OVERRIDE;
 }
 
+/* !!binary: the text is base64 of the value. */
+static int decode_binary(struct reader *r, struct node *node)
+{
+    size_t length = strlen(node->text);
+    unsigned char *out = arena_array(r->arena, unsigned char, length + 1);
+    int n = EVP_DecodeBlock(out, (const unsigned char *)node->text, (int)length);
+    for (size_t i = length; n > 0 && i > 0 && node->text[i - 1] == '='; i--)
+        n--; /* padding counts as zeros */
+    if (n < 0 || memchr(out, '\0', (size_t)n))
+        return fail(r, r->event.start_mark, "'%s' is no base64 of a text", node->text);
+    out[n] = '\0';
+    node->text = (const char *)out;
+    return 0;
+}
+
 /* Standard tags decide the kind; unknown ones are left aside. */
 static int read_scalar(struct reader *r, struct node **ret)
 {
@@ -81,6 +97,9 @@ static int read_scalar(struct reader *r, struct node **ret)
     bool plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     const char *standard = str_after(tag, "tag:yaml.org,2002:");
     set_tag(node, tag);
+    *ret = node;
+    if (str_eq(standard, "binary"))
+        return decode_binary(r, node);
     if (standard && strcmp(standard, "str") != 0) {
         scalar_resolve(node);
         enum node_kind want = strcmp(standard, "int") == 0     ? NODE_INT
@@ -97,7 +116,6 @@ static int read_scalar(struct reader *r, struct node **ret)
     } else if (plain && !standard) {
         scalar_resolve(node);
     }
-    *ret = node;
     return 0;
 }
 

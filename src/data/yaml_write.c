@@ -213,7 +213,7 @@ static void write_scalar(struct buffer *out, const struct node *node, unsigned i
     else if (node->kind == NODE_STRING)
         write_string(out, node->text, indent, false);
     else if (node->kind == NODE_FLOAT) {
-        number_print(node->number, NUMBER_YAML, number);
+        number_print(node, NUMBER_TEXT, number);
         buffer_add_str(out, number);
     } else {
         buffer_add_str(out, "null");

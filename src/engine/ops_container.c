@@ -1,4 +1,5 @@
 /* Starting, stopping, waiting for and removing containers. */
+#include "engine/hooks.h"
 #include "engine/ops.h"
 #include "engine/view.h"
 
@@ -68,15 +69,28 @@ int container_unpublish(struct engine *engine, const struct container_record *re
     return r < 0 ? r : netd_withdraw(&engine->network, record->project, record->id, err);
 }
 
-static void start_done(void *data, int result, const struct error *err)
+static void finish_container(struct operation *op, int result, const struct error *err)
 {
-    struct operation *op = data;
     struct error wrapped = ERROR_INIT;
     if (result < 0) {
         wrapped = *err;
         error_wrap(&wrapped, "container %s", op->container->record->name);
     }
     operation_finish(op, result, &wrapped);
+}
+
+static void start_done(void *data, int result, const struct error *err)
+{
+    struct operation *op = data;
+    struct error problem = ERROR_INIT;
+    struct hooks hooks = hooks_post_start(op);
+    if (result < 0 || !hooks.count) {
+        finish_container(op, result, err);
+        return;
+    }
+    int r = hooks_run(op, hooks, finish_container, &problem);
+    if (r < 0)
+        finish_container(op, r, &problem);
 }
 
 int op_container_start(struct operation *op, struct error *err)
@@ -278,7 +292,7 @@ static int await_end(struct operation *op, struct error *err)
     return r < 0 ? r : OP_PENDING;
 }
 
-int op_container_stop(struct operation *op, struct error *err)
+static int stop(struct operation *op, struct error *err)
 {
     struct engine *engine = op->plan->engine;
     const struct container_record *record = op->container->record;
@@ -289,6 +303,28 @@ int op_container_stop(struct operation *op, struct error *err)
     if (r < 0)
         return error_wrap(err, "container %s", record->name);
     return r == CONTAINER_ABSENT ? container_unpublish(engine, record, err) : await_end(op, err);
+}
+
+static void stop_after_hooks(struct operation *op, int result, const struct error *err)
+{
+    struct error problem = ERROR_INIT;
+    if (result < 0) {
+        finish_container(op, result, err);
+        return;
+    }
+    int r = stop(op, &problem);
+    if (r != OP_PENDING)
+        operation_finish(op, r, &problem);
+}
+
+/* A hook that fails leaves the container running, as docker compose does. */
+int op_container_stop(struct operation *op, struct error *err)
+{
+    struct hooks hooks = hooks_pre_stop(op);
+    if (!hooks.count || op->container->status.state != STATE_RUNNING)
+        return stop(op, err);
+    int r = hooks_run(op, hooks, stop_after_hooks, err);
+    return r < 0 ? error_wrap(err, "container %s", op->container->record->name) : OP_PENDING;
 }
 
 int op_container_kill(struct operation *op, struct error *err)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct node;
+struct load_record;
 
 enum restart_policy {
     RESTART_NO,
@@ -216,16 +217,17 @@ struct file_object {
 struct project {
     char *name;
     char *working_dir;
-    char **files;                   /* absolute paths of the Compose files, "-" for standard input */
-    char **env_files;               /* as given, absolute */
-    struct omap *environment;       /* char *: what interpolation sees */
-    struct omap *services;          /* struct service *: enabled and selected ones */
-    struct omap *disabled;          /* struct service *: inactive profiles */
-    struct omap *networks;          /* struct network *: those in use */
-    struct omap *volumes;           /* struct volume * */
-    struct omap *configs, *secrets; /* struct file_object * */
-    struct node *tree;              /* canonical form, which `config` prints */
-    bool raw;                       /* variables were not replaced: the tree is for printing only */
+    char **files;                     /* absolute paths of the Compose files, "-" for standard input */
+    char **env_files;                 /* as given, absolute */
+    struct omap *environment;         /* char *: what interpolation sees */
+    struct omap *services;            /* struct service *: enabled and selected ones */
+    struct omap *disabled;            /* struct service *: inactive profiles */
+    struct omap *networks;            /* struct network *: those in use */
+    struct omap *volumes;             /* struct volume * */
+    struct omap *configs, *secrets;   /* struct file_object * */
+    struct node *tree;                /* canonical form, which `config` prints */
+    bool raw;                         /* variables were not replaced: the tree is for printing only */
+    const struct load_record *record; /* of the load, for project_explain */
 };
 
 static inline struct service *project_service(const struct project *project, const char *name)

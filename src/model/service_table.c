@@ -317,7 +317,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_objects, "volumes", .object = &object_mount, .unique = UNIQUE_KEY),
     ROW(type_strings, "volumes_from", DISTINCT, AT_STRINGS(volumes_from)),
     ROW(type_string, "working_dir", AT_STRING(working_dir)),
-    ROW(type_objects, "post_start", .object = &object_hook, MISSING),
-    ROW(type_objects, "pre_stop", .object = &object_hook, MISSING),
+    ROW(type_objects, "post_start", .object = &object_hook),
+    ROW(type_objects, "pre_stop", .object = &object_hook),
 };
 const struct schema_object object_service = OBJECT("service", service_fields, .extensions = true);

@@ -80,11 +80,16 @@ static bool is_path(const char *s)
     return *s == '.' || *s == '/' || *s == '~' || is_drive(s);
 }
 
-/* The next field of `*at`, which goes behind its colon; NULL when it is empty. */
+/* The next field of `*at`, which goes behind its colon (not one in ${}); NULL when it is empty. */
 static char *next_field(struct arena *arena, const char **at)
 {
     const char *s = *at, *end = is_drive(s) ? s + 2 : s;
-    end += strcspn(end, ":");
+    for (unsigned open = 0; *end && (*end != ':' || open); end++) {
+        if (str_starts(end, "${"))
+            open++;
+        else if (*end == '}' && open)
+            open--;
+    }
     *at = *end ? end + 1 : end;
     return end == s ? NULL : arena_strndup(arena, s, (size_t)(end - s));
 }
@@ -108,7 +113,7 @@ static void apply_option(struct schema_pass *pass, struct node *mount, const cha
     if (str_eq(option, "ro"))
         schema_put(arena, &object_mount, mount, "read_only", node_bool(arena, true, mount));
     else if (str_eq(option, "rw"))
-        schema_put(arena, &object_mount, mount, "read_only", node_bool(arena, false, mount));
+        node_remove(mount, "read_only");
     else if (str_eq(option, "nocopy"))
         schema_put(arena, &object_mount_volume, sub_map(pass, mount, "volume"), "nocopy",
                    node_bool(arena, true, mount));

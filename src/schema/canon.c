@@ -4,44 +4,13 @@
 #include "base/omap.h"
 #include "base/str.h"
 
-/* Steps from one word to the other: the classic table, one row at a time; words beyond 64 bytes never match.
- */
-static size_t edit_distance(const char *a, const char *b)
-{
-    enum { ROOM = 65 };
-    size_t row[ROOM], n = strlen(b);
-    if (n + 1 > ROOM || strlen(a) + 1 > ROOM)
-        return ROOM;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[n];
-}
-
 static void unknown_key(struct schema_pass *pass, const struct schema_object *object,
                         const struct node_entry *entry)
 {
-    const char *nearest = NULL;
-    size_t best = strlen(entry->key) / 3 + 2;
-    for (size_t i = 0; i < object->count; i++) {
-        size_t distance = edit_distance(entry->key, object->fields[i].key);
-        if (distance < best) {
-            best = distance;
-            nearest = object->fields[i].key;
-        }
-    }
+    const char **keys = arena_array(pass->arena, const char *, object->count + 1);
+    for (size_t i = 0; i < object->count; i++)
+        keys[i] = object->fields[i].key;
+    const char *nearest = word_nearest(entry->key, keys);
     struct node at = {.file = entry->value->file, .line = entry->line, .col = entry->col};
     char *hint = nearest ? arena_printf(pass->arena, "did you mean '%s'?", nearest) : NULL;
     schema_error(pass, &at, hint, "unknown key '%s'", entry->key);
@@ -78,8 +47,13 @@ static bool stays_raw(const struct schema_field *field)
 
 struct node *schema_canon_field(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    if (in->kind == NODE_NULL || in->tag == NODE_RESET || (pass->lenient && stays_raw(field)))
+    if (in->kind == NODE_NULL || in->tag == NODE_RESET)
         return in;
+    if (pass->lenient && stays_raw(field)) {
+        if (field->type->raw_kinds && !(field->type->raw_kinds & 1U << in->kind))
+            schema_error(pass, in, NULL, "must be %s", field->type->what);
+        return in;
+    }
     struct node *out = field->type->canon(pass, field, in);
     if (out) {
         missing_support(pass, field, in);

@@ -5,6 +5,7 @@
 #include "base/omap.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "data/history.h"
 #include "schema/types.h"
 
 static const char *element_key(struct schema_pass *pass, const struct schema_field *field,
@@ -20,9 +21,13 @@ static const char *element_key(struct schema_pass *pass, const struct schema_fie
 static struct node *join(struct schema_pass *pass, const struct schema_field *field, struct node *base,
                          struct node *over)
 {
+    if (field->unique == UNIQUE_MERGE)
+        return schema_merge_objects(pass, field->object, base, over);
     if (field->unique == UNIQUE_ONCE)
-        return base;
-    return field->unique == UNIQUE_MERGE ? schema_merge_objects(pass, field->object, base, over) : over;
+        history_same(pass->history, base, over);
+    else
+        history_replaced(pass->history, over, base, NULL);
+    return field->unique == UNIQUE_ONCE ? base : over;
 }
 
 /* Joins elements with equal keys in place. */

@@ -4,6 +4,7 @@
  * which nothing uses afterwards.
  */
 #include "base/str.h"
+#include "data/history.h"
 #include "schema/types.h"
 
 /* A map with rows is an object, whose entries stand in the order of the table. */
@@ -21,6 +22,8 @@ static struct node *merge_maps(struct schema_pass *pass, struct node *base, stru
         struct node_entry *before = node_entry(base, e->key);
         struct node *value = schema_merge(pass, e->row, before ? before->value : NULL, e->value);
         if (!value) {
+            if (before)
+                history_removed(pass->history, base, before->key, before->value, e->value, "!reset");
             node_remove(base, e->key);
             continue;
         }
@@ -45,8 +48,10 @@ static bool same_kind(const struct schema_field *field, const struct node *base,
     return !a || !b || node_equal(a, b);
 }
 
-static struct node *settled(struct node *over)
+static struct node *replace(struct schema_pass *pass, const struct node *base, struct node *over)
 {
+    if (base)
+        history_replaced(pass->history, over, base, over->tag == NODE_OVERRIDE ? "!override" : NULL);
     schema_settle(over);
     return over;
 }
@@ -85,23 +90,23 @@ struct node *schema_merge(struct schema_pass *pass, const struct schema_field *f
         return NULL;
     enum schema_merge rule = field ? field->merge : MERGE_NORMAL;
     if (!base || over->tag == NODE_OVERRIDE || rule == MERGE_REPLACE)
-        return settled(over);
+        return replace(pass, base, over);
     /* Under a key of the table null says nothing; under a key of the user's it is a value (environment). */
     if (over->kind == NODE_NULL)
-        return field || base->kind == NODE_MAP ? base : over;
+        return field || base->kind == NODE_MAP ? base : replace(pass, base, over);
     if (has_forms(pass, field, base, over)) {
         base = as_list(pass->arena, base);
         over = as_list(pass->arena, over);
     }
     if (base->kind != over->kind || (rule == MERGE_SAME_KIND && !same_kind(field, base, over)))
-        return settled(over);
+        return replace(pass, base, over);
     if (over->kind == NODE_LIST) {
         node_foreach_item (i, over)
             node_list_add(pass->arena, base, over->list.items[i]);
         return base;
     }
     if (over->kind != NODE_MAP)
-        return over;
+        return replace(pass, base, over);
     return merge_maps(pass, base, over);
 }
 

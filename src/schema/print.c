@@ -133,7 +133,8 @@ static bool is_zero(const struct node *node)
 
 static bool is_shown(const struct printer *p, const struct schema_field *field, const struct node *value)
 {
-    if (p->format == SCHEMA_HASH ? field->flags & FIELD_NO_HASH : field->flags & FIELD_HIDDEN)
+    unsigned hidden = p->format == SCHEMA_HASH ? FIELD_HIDDEN | FIELD_NO_HASH : FIELD_HIDDEN;
+    if (field->flags & hidden)
         return false;
     if (value->kind == NODE_NULL || (p->format == SCHEMA_JSON && field->flags & FIELD_YAML_ONLY))
         return false;
@@ -171,7 +172,7 @@ static struct node *print_value(struct printer *p, const struct schema_field *fi
 /* What JSON says of a key that is not there. */
 static struct node *print_absent(struct printer *p, const struct schema_field *field)
 {
-    if (!is_json(p) || p->format == SCHEMA_HASH)
+    if (!is_json(p))
         return NULL;
     if (field->flags & FIELD_JSON_NULL)
         return node_new(p->arena, NODE_NULL, NULL);

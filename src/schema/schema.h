@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 struct omap;
+struct history;
 struct schema_object;
 struct schema_field;
 struct schema_pass;
@@ -71,6 +72,7 @@ struct schema_type {
     struct node *(*canon)(struct schema_pass *pass, const struct schema_field *field, struct node *in);
     void (*bind)(const void *owner, const struct node *node, void *member); /* NULL: bound by hand */
     bool canonical_raw; /* also when variables were not replaced */
+    unsigned raw_kinds; /* what else may stand there then: bits of enum node_kind, 0 for anything */
 };
 
 struct schema_field {
@@ -130,6 +132,7 @@ struct schema_pass {
     bool partial;      /* check: more files follow, so the objects' hooks wait */
     size_t expanded;   /* objects made from ranges so far */
     struct omap *told; /* rows that are not acted on and were warned of */
+    struct history *history; /* of all values; NULL: not kept */
 };
 
 void schema_error(struct schema_pass *pass, const struct node *at, const char *hint, const char *fmt, ...)

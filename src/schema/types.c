@@ -33,7 +33,7 @@ const char *scalar_text(struct arena *arena, const struct node *node)
         return arena_printf(arena, "%" PRId64, node->integer);
     if (node->kind != NODE_FLOAT)
         return NULL;
-    number_print(node->number, NUMBER_TEXT_STYLE, number);
+    number_print(node, NUMBER_TEXT, number);
     return arena_strdup(arena, number);
 }
 
@@ -410,20 +410,35 @@ static struct node *canon_any(struct schema_pass *pass UNUSED, const struct sche
     return in;
 }
 
-const struct schema_type type_string = {"a string", canon_string, bind_string};
+/* The kinds that a value has before its variables are replaced. */
+enum {
+    RAW_STRING = 1 << NODE_STRING,
+    RAW_BOOL = RAW_STRING | 1 << NODE_BOOL,
+    RAW_NUMBER = RAW_STRING | 1 << NODE_INT | 1 << NODE_FLOAT,
+    RAW_LIST = 1 << NODE_LIST,
+    RAW_MAP = 1 << NODE_MAP,
+};
+
+const struct schema_type type_string = {"a string", canon_string, bind_string, .raw_kinds = RAW_STRING};
 const struct schema_type type_scalar_string = {"a string or a number", canon_scalar_string, bind_string};
 const struct schema_type type_path = {"a string", canon_path, bind_string, .canonical_raw = true};
-const struct schema_type type_bool = {"a boolean", canon_bool, bind_bool};
-const struct schema_type type_int = {"an integer", canon_int, bind_int};
-const struct schema_type type_number = {"a number", canon_number, bind_number};
-const struct schema_type type_bytes = {"a size", canon_bytes, bind_decimal};
-const struct schema_type type_duration = {"a duration like \"1m30s\"", canon_duration, bind_duration};
-const struct schema_type type_file_mode = {"a file mode", canon_file_mode, bind_octal};
-const struct schema_type type_strings = {"a list of strings", canon_strings, bind_strings};
-const struct schema_type type_string_list = {"a string or a list of strings", canon_string_list,
-                                             bind_strings};
-const struct schema_type type_scalar_list = {"a list of strings or numbers", canon_scalar_list, bind_strings};
-const struct schema_type type_command = {"a string or a list of strings", canon_command, bind_strings};
-const struct schema_type type_mapping = {"a mapping or a list of KEY=VALUE", canon_mapping, bind_mapping};
-const struct schema_type type_options = {"a mapping", canon_options, bind_mapping};
+const struct schema_type type_bool = {"a boolean", canon_bool, bind_bool, .raw_kinds = RAW_BOOL};
+const struct schema_type type_int = {"an integer", canon_int, bind_int, .raw_kinds = RAW_NUMBER};
+const struct schema_type type_number = {"a number", canon_number, bind_number, .raw_kinds = RAW_NUMBER};
+const struct schema_type type_bytes = {"a size", canon_bytes, bind_decimal, .raw_kinds = RAW_NUMBER};
+const struct schema_type type_duration = {"a duration like \"1m30s\"", canon_duration, bind_duration,
+                                          .raw_kinds = RAW_STRING};
+const struct schema_type type_file_mode = {"a file mode", canon_file_mode, bind_octal,
+                                           .raw_kinds = RAW_NUMBER};
+const struct schema_type type_strings = {"a list of strings", canon_strings, bind_strings,
+                                         .raw_kinds = RAW_LIST};
+const struct schema_type type_string_list = {"a string or a list of strings", canon_string_list, bind_strings,
+                                             .raw_kinds = RAW_STRING | RAW_LIST};
+const struct schema_type type_scalar_list = {"a list of strings or numbers", canon_scalar_list, bind_strings,
+                                             .raw_kinds = RAW_LIST};
+const struct schema_type type_command = {"a string or a list of strings", canon_command, bind_strings,
+                                         .raw_kinds = RAW_STRING | RAW_LIST};
+const struct schema_type type_mapping = {"a mapping or a list of KEY=VALUE", canon_mapping, bind_mapping,
+                                         .raw_kinds = RAW_MAP | RAW_LIST};
+const struct schema_type type_options = {"a mapping", canon_options, bind_mapping, .raw_kinds = RAW_MAP};
 const struct schema_type type_any = {"anything", canon_any, NULL};

@@ -59,6 +59,19 @@ fails()
     [[ $stderr == *'invalid argument "nonsense" for "COMPOSE_PROGRESS"'* ]]
 }
 
+@test "config --hash is what docker compose 2.40 says for the same file" {
+    cat >compose.yaml <<'YAML'
+name: demo
+services:
+  web: {image: "nginx:1", depends_on: [db], ports: ["8080:80"], labels: {b: 1, a: "<&>"}, command: a 'b c'}
+  db: {image: "mariadb:11", deploy: {replicas: 2, resources: {limits: {memory: 1g}}}, build: /src, x-note: y, volumes: ["data:/d:ro"]}
+volumes: {data: }
+YAML
+    run -0 --separate-stderr compote config --hash '*'
+    [ "$output" = 'db b80b6dad27d1e14126cd7f5bffa3a9480cf0ab751fe582d7cd027ba5768bd168
+web bccde433efad26ccb63557582b2f097f432a5006513e693cbc72fed0db104cf4' ]
+}
+
 @test "each command has a help page, and help finds it too" {
     local name
     run -0 compote --help

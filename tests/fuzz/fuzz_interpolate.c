@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct template_scope scope = {.lookup = lookup, .data = outer};
     char *text = mem_strndup(tmp, (const char *)data, size), *out;
     omap_set_str(outer, "HOME", "/home/user");
-    dotenv_parse(text, &scope, values, &err);
-    dotenv_parse_raw(text, &scope, values, &err);
+    dotenv_parse(text, &scope, values, NULL, &err);
+    dotenv_parse_raw(text, &scope, values, NULL, &err);
     scope.data = values;
     template_expand(tmp, text, &scope, &out, &err);
     return 0;

@@ -9,10 +9,12 @@
  * parent expected.yaml           the same for YAML expected-error.txt      the errors, with hints, in place
  * of output expected-warnings.txt   the warnings; unchecked when there is no such file not-again why the
  * output cannot be loaded again
+ *   explain                 keys to explain, one a line, "json KEY" for JSON, "*" for all values
+ *   expected-explain.txt    what `config --explain` says of them, errors included
  *
  * What is printed is loaded again and must print the same.
  *
- * golden CASE...           checks; golden --print yaml|json CASE shows what comes out
+ * golden CASE...           checks; golden --print yaml|json|explain CASE shows what comes out
  */
 #include "base/path.h"
 #include "base/str.h"
@@ -24,6 +26,7 @@
 
 struct outcome {
     char *json, *yaml, *errors, *warnings; /* errors NULL: it loaded */
+    char *explained;
 };
 
 static char *read_text(const void *owner, const char *dir, const char *name)
@@ -113,6 +116,23 @@ static void describe(const void *owner, const char *dir, const struct diagnostic
     out->warnings = replace_dirs(owner, warnings.data, dir);
 }
 
+/* What is said of each of the keys, one after the other. */
+static char *explain(const void *owner, const char *dir, const struct project *project, char **keys)
+{
+    struct buffer out = BUFFER_INIT(owner);
+    buffer_add(&out, "", 0);
+    for (; keys && *keys; keys++) {
+        char *text;
+        struct error err = ERROR_INIT;
+        const char *json = str_after(*keys, "json "), *key = json ? json : str_eq(*keys, "*") ? NULL : *keys;
+        if (project_explain(owner, project, key, json ? CONFIG_JSON : CONFIG_YAML, &text, &err) < 0)
+            buffer_printf(&out, "%s\n%s%s", err.text, err.hint, err.hint[0] ? "\n" : "");
+        else
+            buffer_add_str(&out, text);
+    }
+    return replace_dirs(owner, out.data, dir);
+}
+
 static struct outcome load(const void *owner, const char *dir, struct load_options *options)
 {
     struct outcome out = {0};
@@ -122,6 +142,8 @@ static struct outcome load(const void *owner, const char *dir, struct load_optio
     int r = project_load(owner, options, &project, &diagnostics, &err);
     describe(owner, dir, &diagnostics, &err, r != 0, &out);
     if (r == 0) {
+        if (options->explain)
+            out.explained = explain(owner, dir, project, read_lines(owner, dir, "explain"));
         out.json = project_print(owner, project, CONFIG_JSON);
         out.yaml = project_print(owner, project, CONFIG_YAML);
         talloc_free(project);
@@ -129,11 +151,12 @@ static struct outcome load(const void *owner, const char *dir, struct load_optio
     return out;
 }
 
-static struct outcome run_case(const void *owner, const char *dir)
+static struct outcome run_case(const void *owner, const char *dir, bool explained)
 {
     char **args = read_lines(owner, dir, "args");
     char **environment = strv_add(owner, read_lines(owner, dir, "env"), "HOME=/home/user");
-    struct load_options options = {.environment = environment, .cwd = dir, .with_dependencies = true};
+    struct load_options options = {
+        .environment = environment, .cwd = dir, .with_dependencies = true, .explain = explained};
     while (args && *args)
         take_argument(owner, &options, &args);
     return load(owner, dir, &options);
@@ -165,6 +188,18 @@ static int check_again(const void *owner, const char *dir, const char *name, con
     return r < 0 || differs(name, "output loaded again", again.errors ? again.errors : yaml, again.yaml);
 }
 
+/* Keeping the history changes nothing, and says what is expected. */
+static int check_explained(const void *owner, const char *dir, const char *name, const struct outcome *plain)
+{
+    struct outcome out = run_case(owner, dir, true);
+    char *expected = read_text(owner, dir, "expected-explain.txt");
+    int bad = differs(name, "error with history", plain->errors, out.errors);
+    bad += differs(name, "YAML with history", plain->yaml, out.yaml);
+    if (expected)
+        bad += differs(name, "explanation", expected, out.explained);
+    return bad;
+}
+
 static int check_case(const char *dir)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -172,7 +207,7 @@ static int check_case(const char *dir)
     char *json = read_text(tmp, dir, "expected.json"), *yaml = read_text(tmp, dir, "expected.yaml"),
          *error = read_text(tmp, dir, "expected-error.txt"),
          *warnings = read_text(tmp, dir, "expected-warnings.txt");
-    struct outcome out = run_case(tmp, dir);
+    struct outcome out = run_case(tmp, dir, false);
     int bad = differs(name, "error", error, out.errors);
     bool again = !read_text(tmp, dir, "not-again");
     if (!json && !yaml && !error) {
@@ -185,6 +220,7 @@ static int check_case(const char *dir)
         bad += differs(name, "YAML", yaml, replace_dirs(tmp, out.yaml, dir));
     if (warnings)
         bad += differs(name, "warnings", warnings, out.warnings);
+    bad += check_explained(tmp, dir, name, &out);
     if (!bad && out.yaml && again)
         bad += check_again(tmp, dir, name, out.yaml);
     return bad != 0;
@@ -193,9 +229,14 @@ static int check_case(const char *dir)
 static int print_case(const char *format, const char *dir)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct outcome out = run_case(tmp, dir);
+    bool explained = str_eq(format, "explain");
+    struct outcome out = run_case(tmp, dir, explained);
     fputs(out.warnings, stderr);
-    fputs(out.errors ? out.errors : str_eq(format, "json") ? out.json : out.yaml, stdout);
+    fputs(out.errors               ? out.errors
+          : explained              ? out.explained
+          : str_eq(format, "json") ? out.json
+                                   : out.yaml,
+          stdout);
     return out.errors != NULL;
 }
 

@@ -35,4 +35,7 @@ for dir; do
             sed -i "s|$dir|@DIR@|g; s|${dir%/*}|@CASES@|g" "$dir/expected.json" "$dir/expected.yaml"
         fi
     fi
+    if [ -e "$dir/explain" ]; then
+        "$GOLDEN" --print explain "$dir" 2> /dev/null > "$dir/expected-explain.txt"
+    fi
 done

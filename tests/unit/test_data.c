@@ -254,7 +254,7 @@ static void test_dotenv(void **state UNUSED)
     struct template_scope scope = {.lookup = lookup, .data = outer};
     struct error err = ERROR_INIT;
     omap_set_str(outer, "HOME", "/h");
-    assert_int_equal(dotenv_parse(text, &scope, values, &err), 0);
+    assert_int_equal(dotenv_parse(text, &scope, values, NULL, &err), 0);
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
         assert_string_equal(omap_get(values, expected[i][0]), expected[i][1]);
     assert_int_equal(values->count, ARRAY_SIZE(expected));
@@ -272,7 +272,7 @@ static void test_dotenv_errors_name_the_line(void **state UNUSED)
     struct template_scope scope = {.lookup = lookup, .data = omap_new(tmp)};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error err = ERROR_INIT;
-        assert_true(dotenv_parse(cases[i][0], &scope, omap_new(tmp), &err) < 0);
+        assert_true(dotenv_parse(cases[i][0], &scope, omap_new(tmp), NULL, &err) < 0);
         assert_string_equal(err.text, cases[i][1]);
     }
 }
@@ -284,11 +284,11 @@ static void test_dotenv_raw(void **state UNUSED)
     struct template_scope scope = {.lookup = lookup, .data = outer};
     struct error err = ERROR_INIT;
     omap_set_str(outer, "HOME", "/h");
-    assert_int_equal(dotenv_parse_raw("# c\nA='q' $B # x\n\nHOME\nNO\n", &scope, values, &err), 0);
+    assert_int_equal(dotenv_parse_raw("# c\nA='q' $B # x\n\nHOME\nNO\n", &scope, values, NULL, &err), 0);
     assert_string_equal(omap_get(values, "A"), "'q' $B # x");
     assert_string_equal(omap_get(values, "HOME"), "/h");
     assert_int_equal(values->count, 2);
-    assert_true(dotenv_parse_raw("A B=1\n", &scope, values, &err) < 0);
+    assert_true(dotenv_parse_raw("A B=1\n", &scope, values, NULL, &err) < 0);
 }
 
 static void test_large_maps(void **state UNUSED)
