@@ -17,16 +17,20 @@ static const struct flag flags[] = {
     FLAG_END,
 };
 
-/* Tools that call docker-compose read "Docker Compose version vN" and compare N. */
+/* Tools that call docker-compose read "Docker Compose version vN" and compare N with what they need: it is
+ * the version whose commands and files we follow. */
+#define DOCKER_COMPOSE_VERSION "2.40.3"
+
 static int run(struct app *app, const void *data, char *const *args UNUSED, struct error *err UNUSED)
 {
     const struct version_options *options = data;
+    const char *version = app->config.is_docker ? DOCKER_COMPOSE_VERSION : COMPOTE_VERSION;
     if (options->is_short)
-        puts(COMPOTE_VERSION);
+        puts(version);
     else if (str_eq(options->format, "json"))
-        puts("{\"version\":\"v" COMPOTE_VERSION "\"}");
+        printf("{\"version\":\"v%s\"}\n", version);
     else
-        printf("%s version v" COMPOTE_VERSION "\n", app->config.is_docker ? "Docker Compose" : "compote");
+        printf("%s version v%s\n", app->config.is_docker ? "Docker Compose" : "compote", version);
     return 0;
 }
 

@@ -11,6 +11,7 @@ const char program_summary[] = "Define and run multi-container applications with
 
 const struct command *const command_table[] = {
     &command_attach,
+    &command_autostart,
     &command_build,
     &command_commit,
     &command_config,

@@ -3,12 +3,49 @@
  */
 #include "cli/flags.h"
 
-extern const struct command command_complete, command_config, command_cp, command_create, command_doctor,
-    command_down, command_exec, command_help_page, command_image, command_image_import, command_image_load,
-    command_image_ls, command_image_prune, command_image_rm, command_images, command_kill, command_logs,
-    command_ls, command_man, command_metadata, command_pause, command_unpause, command_port, command_ps,
-    command_pull, command_restart, command_rm, command_run, command_scale, command_start, command_stop,
-    command_top, command_up, command_version, command_wait;
-
-extern const struct command command_attach, command_build, command_commit, command_events, command_export,
-    command_publish, command_push, command_stats, command_volumes, command_watch;
+extern const struct command command_attach;
+extern const struct command command_autostart;
+extern const struct command command_build;
+extern const struct command command_commit;
+extern const struct command command_complete;
+extern const struct command command_config;
+extern const struct command command_cp;
+extern const struct command command_create;
+extern const struct command command_doctor;
+extern const struct command command_down;
+extern const struct command command_events;
+extern const struct command command_exec;
+extern const struct command command_export;
+extern const struct command command_help_page;
+extern const struct command command_image;
+extern const struct command command_image_import;
+extern const struct command command_image_load;
+extern const struct command command_image_ls;
+extern const struct command command_image_prune;
+extern const struct command command_image_rm;
+extern const struct command command_images;
+extern const struct command command_kill;
+extern const struct command command_logs;
+extern const struct command command_ls;
+extern const struct command command_man;
+extern const struct command command_metadata;
+extern const struct command command_pause;
+extern const struct command command_port;
+extern const struct command command_ps;
+extern const struct command command_publish;
+extern const struct command command_pull;
+extern const struct command command_push;
+extern const struct command command_restart;
+extern const struct command command_rm;
+extern const struct command command_run;
+extern const struct command command_scale;
+extern const struct command command_start;
+extern const struct command command_stats;
+extern const struct command command_stop;
+extern const struct command command_top;
+extern const struct command command_unpause;
+extern const struct command command_up;
+extern const struct command command_version;
+extern const struct command command_volumes;
+extern const struct command command_wait;
+extern const struct command command_watch;

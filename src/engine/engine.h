@@ -162,6 +162,13 @@ int engine_kill(struct engine *engine, const char *name, const struct project *p
 int engine_rm(const void *owner, struct engine *engine, const char *name, const struct project *project,
               const struct select_options *options, char ***ret_names, struct error *err);
 
+/*
+ * Around a reboot, in all projects. After it: starts what `restart: always` and `unless-stopped` want running.
+ * Before it: stops what runs, so that autostart brings it back.
+ */
+int engine_autostart(struct engine *engine, struct error *err);
+int engine_autostop(struct engine *engine, struct error *err);
+
 struct pull_options {
     char *const *services;
     bool include_deps, ignore_failures;

@@ -297,7 +297,7 @@ static int stop(struct operation *op, struct error *err)
     struct engine *engine = op->plan->engine;
     const struct container_record *record = op->container->record;
     int64_t grace = op->timeout >= 0 ? op->timeout * 1000000000 : record->stop_grace;
-    int r = state_container_set_stopped(engine->state, record->id, true, err);
+    int r = op->comes_back ? 0 : state_container_set_stopped(engine->state, record->id, true, err);
     if (r == 0)
         r = container_stop(&engine->dirs, record->id, grace, err);
     if (r < 0)

@@ -58,6 +58,7 @@ struct operation {
     bool quiet;          /* a part of another step: not shown */
     bool brief;          /* pull: without its layers */
     bool keep_volumes;   /* remove: anonymous volumes wait for the successor */
+    bool comes_back;     /* stop: not by a person's wish, `unless-stopped` starts it again */
     bool remove_volumes; /* remove: anonymous volumes go too */
     enum wait_for wait_for;
     int64_t timeout; /* stop: seconds, -1: the container's own; wait: 0 none */

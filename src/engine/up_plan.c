@@ -37,17 +37,22 @@ static char *container_id(const void *owner, const char *name)
     return mem_printf(owner, "Container %s", name);
 }
 
+struct operation *plan_stop_container(struct plan *plan, struct actual_container *c, int64_t timeout,
+                                      const char *reason)
+{
+    struct operation *stop =
+        plan_add(plan, OP_CONTAINER_STOP, container_id(plan, c->record->name), "%s", reason);
+    stop->container = c;
+    stop->timeout = timeout;
+    return stop;
+}
+
 struct operation *plan_remove_container(struct plan *plan, struct actual_container *c, int64_t timeout,
                                         const char *reason)
 {
-    char *id = container_id(plan, c->record->name);
-    struct operation *stop = NULL;
-    if (actual_is_up(c)) {
-        stop = plan_add(plan, OP_CONTAINER_STOP, id, "%s", reason);
-        stop->container = c;
-        stop->timeout = timeout;
-    }
-    struct operation *remove = plan_add(plan, OP_CONTAINER_REMOVE, id, "%s", reason);
+    struct operation *stop = actual_is_up(c) ? plan_stop_container(plan, c, timeout, reason) : NULL;
+    struct operation *remove =
+        plan_add(plan, OP_CONTAINER_REMOVE, container_id(plan, c->record->name), "%s", reason);
     remove->container = c;
     plan_need(remove, stop);
     return remove;
@@ -216,9 +221,7 @@ static struct operation *plan_recreate(struct up *up, const struct service *serv
     char *reason = obsolete_reason(up, service, c), *id = container_id(up->plan, c->record->name);
     struct operation *stop = NULL;
     if (actual_is_up(c)) {
-        stop = plan_add(up->plan, OP_CONTAINER_STOP, id, "%s", reason);
-        stop->container = c;
-        stop->timeout = up->options->timeout;
+        stop = plan_stop_container(up->plan, c, up->options->timeout, reason);
         stop->quiet = true;
     }
     struct operation *op = plan_add(up->plan, OP_CONTAINER_RECREATE, id, "%s", reason);
@@ -252,12 +255,10 @@ static struct operation *plan_restart(struct up *up, const struct service *servi
         const struct service_plan *dependency = omap_get(up->services, service->depends_on[i].service);
         if (!service->depends_on[i].restart || !dependency || !has_recreated(dependency))
             continue;
-        if (!stop) {
-            stop = plan_add(up->plan, OP_CONTAINER_STOP, container_id(up->plan, c->record->name),
-                            "its dependency %s is made anew", service->depends_on[i].service);
-            stop->container = c;
-            stop->timeout = up->options->timeout;
-        }
+        if (!stop)
+            stop = plan_stop_container(
+                up->plan, c, up->options->timeout,
+                mem_printf(up->plan, "its dependency %s is made anew", service->depends_on[i].service));
         for (size_t m = 0; m < dependency->remake_count; m++)
             plan_need(dependency->remakes[m], stop);
     }

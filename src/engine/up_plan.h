@@ -14,6 +14,9 @@ int up_plan_make(const void *owner, struct engine *engine, const struct project 
 /* Containers whose service the project does not know. */
 bool actual_is_orphan(const struct actual_container *container, const struct project *project);
 
+struct operation *plan_stop_container(struct plan *plan, struct actual_container *container, int64_t timeout,
+                                      const char *reason);
+
 /* Adds stop (when it runs) and remove; returns the removal. */
 struct operation *plan_remove_container(struct plan *plan, struct actual_container *container,
                                         int64_t timeout, const char *reason);

@@ -139,3 +139,22 @@ int engine_pids(const void *owner, struct engine *engine, const struct container
 {
     return container_pids(owner, &engine->dirs, container->id, ret, ret_count, err);
 }
+
+int engine_images_in_use(const void *owner, struct engine *engine, char ***ret_references, char ***ret_layers,
+                         struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct container_record **records;
+    size_t count;
+    *ret_references = *ret_layers = NULL;
+    int r = state_containers(tmp, engine->state, NULL, &records, &count, err);
+    for (size_t i = 0; r >= 0 && i < count; i++) {
+        struct container_spec *spec;
+        *ret_references = strv_add(owner, *ret_references, records[i]->image ? records[i]->image : "");
+        r = records[i]->ready ? container_load(tmp, &engine->dirs, records[i]->id, &spec, err)
+                              : CONTAINER_ABSENT;
+        if (r == 0)
+            *ret_layers = strv_extend(owner, *ret_layers, spec->layers);
+    }
+    return r < 0 ? r : 0;
+}

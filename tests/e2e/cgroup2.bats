@@ -4,26 +4,13 @@ bats_require_minimum_version 1.5.0
 
 top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 build=$(cd "$top" && realpath "${COMPOTE_TEST_BUILD:-build-rel}")
-SECONDS_AT_MOST=${COMPOTE_GUEST_SECONDS:-400} # a guest takes a minute on an idle machine
+load ../lib/guest
 
 setup_file()
 {
-    local reason kind
-    reason=$("$top/tests/lib/guest.sh" build 2>&1 3>&-) || {
-        [ $? = 77 ] || { echo "$reason" >&2; return 1; }
-        skip "${reason##*$'\n'}"
-    }
-    GUESTS=$(mktemp -d "${COMPOTE_LABS:-/tmp}/compote-guests.XXXXXX")
-    export GUESTS
-    mkdir "$GUESTS/tree" "$GUESTS/tree/bin" "$GUESTS/tree/tmp" "$GUESTS/tree/etc"
-    cp "$(command -v busybox)" "$GUESTS/tree/bin/busybox"
-    chroot "$GUESTS/tree" /bin/busybox --install -s /bin
+    local kind
     for kind in systemd bare; do
-        mkdir -p "$GUESTS/$kind/libexec"
-        cp "$top/tests/guest/cgroup2.sh" "$GUESTS/$kind/run"
-        cp -L "$build/src/cli/compote" "$GUESTS/$kind/"
-        cp -L "$build"/libexec/* "$GUESTS/$kind/libexec/"
-        tar -c -f "$GUESTS/$kind/busybox.tar" -C "$GUESTS/tree" .
+        guest_payload $kind cgroup2
         { "$top/tests/lib/guest.sh" run $kind "$GUESTS/$kind" "$SECONDS_AT_MOST" >"$GUESTS/$kind.said" 2>&1 || echo "status $?" >>"$GUESTS/$kind.said"; } 3>&- &
     done
     wait

@@ -7,7 +7,8 @@
 #
 # `run` boots the guest, where DIR is /payload and /payload/run is started as root with nothing else running. Prints what
 # that prints and ends with its status; 124 when it took longer than SECONDS, 125 when the guest did not come so far.
-# The console's text stays in DIR.console then.
+# The console's text stays in DIR.console then. Where DIR has a file `reboots`, the guest may be reset and goes on;
+# /payload/run then is started after each boot, and its status 75 asks for an orderly reboot.
 #
 # The images (kernel, initial file system, a root file system on ext4) lie below the test cache, in a directory named
 # after the content of this file, and are never written to: what a guest changes is thrown away with it. DIR goes in as a
@@ -95,7 +96,12 @@ mkdir -p /payload
 tar -x -f /dev/vdb -C /payload
 cd /payload
 ./run
-echo "guest-status: $?"
+status=$?
+if [ $status = 75 ]; then
+    systemctl reboot
+    exit
+fi
+echo "guest-status: $status"
 sync
 echo o >/proc/sysrq-trigger
 sleep 60
@@ -201,11 +207,13 @@ build()
 
 boot()
 {
-    local kind=$1 dir=$2 seconds=$3 status=0
+    local kind=$1 dir=$2 seconds=$3 status=0 reset=-no-reboot
+    if [ -e "$dir/reboots" ]; then reset="-action reboot=reset"; fi
     tar -c -h -f "$dir.tar" -C "$dir" .
     : >"$dir.out"
+    # shellcheck disable=SC2086  # words
     nice timeout --signal=KILL "$seconds" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
-        -nodefaults -no-user-config -display none -no-reboot -serial "file:$dir.console" \
+        -nodefaults -no-user-config -display none $reset -serial "file:$dir.console" \
         -kernel "$images/vmlinuz" -initrd "$images/initial.gz" \
         -append "console=ttyS0 loglevel=4 panic=-1 net.ifnames=0 guest=$kind" \
         -drive "file=$images/root.ext4,format=raw,if=virtio,snapshot=on" \
