@@ -26,7 +26,6 @@ LATER(attach, "attach",
 LATER(build, "build", "Build or rebuild services");
 LATER(commit, "commit", "Create a new image from a service container's changes");
 LATER(events, "events", "Receive real time events from containers");
-LATER(export, "export", "Export a service container's filesystem as a tar archive");
 LATER(publish, "publish", "Publish compose application");
 LATER(push, "push", "Push service images");
 LATER(stats, "stats", "Display a live stream of container(s) resource usage statistics");

@@ -172,3 +172,28 @@ int engine_copy(struct engine *engine, const char *name, const struct copy_optio
     }
     return r;
 }
+
+/* ---- export ---- */
+
+int engine_export(struct engine *engine, const char *name, const char *service, int index, int output,
+                  const char *target, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct actual *actual;
+    struct actual_container *c;
+    const struct pick_options pick = {.service = service, .index = index, .oneoffs = true};
+    int r = actual_read(tmp, engine, name, &actual, err);
+    if (r == 0)
+        r = actual_pick(actual, &pick, &c, err);
+    if (r < 0)
+        return r;
+    char *what = mem_printf(tmp, "export %s to %s", c->record->name, target);
+    struct copy_end pack = {.argv = copy_command(tmp, engine, "pack", "/", "--content", NULL),
+                            .container = c->record->id};
+    engine_report(engine, c->record->name, PROGRESS_WORKING, "Exporting", what);
+    if (!engine->dry_run && (r = copy_start(engine, &pack, -1, output, err)) == 0)
+        r = copy_wait(&pack, err);
+    engine_report(engine, c->record->name, r < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
+                  r < 0 ? "Error" : "Exported", what);
+    return r < 0 ? error_wrap(err, "%s", what) : 0;
+}

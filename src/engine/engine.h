@@ -218,6 +218,11 @@ struct copy_options {
 int engine_copy(struct engine *engine, const char *name, const struct copy_options *options,
                 struct error *err);
 
+/* The file system of a service's container, without what is mounted in it, as a tar archive. `index` 0: the
+ * first one, those of `run` after the others. */
+int engine_export(struct engine *engine, const char *name, const char *service, int index, int output,
+                  const char *target, struct error *err);
+
 /* A signal to a container's first process, now: also while a use case of this process waits for its end. */
 int engine_signal(struct engine *engine, const struct container_view *container, int signal_number,
                   struct error *err);
