@@ -299,6 +299,10 @@ static void make_resources(struct container_spec *spec, const struct service *se
     spec->cpu_shares = service->cpu_shares;
     spec->cpu_quota = service->cpu_quota;
     spec->cpu_period = service->cpu_period;
+    spec->cpu_rt_runtime = service->cpu_rt_runtime;
+    spec->cpu_rt_period = service->cpu_rt_period;
+    spec->blkio = service->blkio;
+    spec->blkio_count = service->blkio_count;
     spec->cpuset = mem_strdup(spec, service->cpuset);
     spec->pids_limit = service->pids_limit;
     spec->oom_score_adj = service->oom_score_adj;
@@ -327,6 +331,8 @@ static void make_security(struct container_spec *spec, const struct spec_request
     spec->device_cgroup_rules = strv_dup(spec, service->devices_cgroup_rules);
     spec->devices = service->devices;
     spec->device_count = service->device_count;
+    spec->requests = service->requests;
+    spec->request_count = service->request_count;
     spec->sysctls = service->sysctls;
     spec->ulimits = service->ulimits;
 }
@@ -490,7 +496,10 @@ static int check_service(const struct project *project, const struct service *se
     omap_foreach (e, service->ulimits)
         if (!ulimit_is_known(e->key))
             return error_set(err, EINVAL, "'%s' is not an ulimit", e->key);
+    make_security(spec, &request);
     int r = make_logging(spec, service, err);
+    if (r == 0)
+        r = container_devices_check(spec, err);
     for (size_t i = 0; r == 0 && i < service->volume_count; i++)
         r = check_mount(&service->volumes[i], err);
     return r == 0 ? make_files(spec, &request, err) : r;

@@ -97,6 +97,53 @@ static void bind_devices(struct service *service, const struct node *list)
         schema_bind(service, list->list.items[i], &service->devices[i]);
 }
 
+static int64_t decimal(const struct node *node, int64_t otherwise)
+{
+    int64_t value = otherwise;
+    if (node_is(node, NODE_STRING))
+        str_to_i64(node->text, INT64_MIN, INT64_MAX, &value);
+    return value;
+}
+
+static void add_blkio(struct service *service, const char *key, const struct node *device,
+                      const struct node *value)
+{
+    struct blkio_limit limit = {.key = mem_strdup(service, key),
+                                .path = mem_strdup(service, node_get_text(device, "path")),
+                                .value = node_is(value, NODE_INT) ? value->integer : decimal(value, 0)};
+    mem_append(service, service->blkio, service->blkio_count, limit);
+}
+
+static void bind_blkio(struct service *service, const struct node *node)
+{
+    node_foreach_entry (e, node) {
+        if (e->value->kind == NODE_INT)
+            add_blkio(service, e->key, NULL, e->value);
+        node_foreach_item (i, e->value) {
+            const struct node *device = e->value->list.items[i], *rate = node_get(device, "rate");
+            add_blkio(service, e->key, device, rate ? rate : node_get(device, "weight"));
+        }
+    }
+}
+
+static void bind_requests(struct service *service, const struct node *list)
+{
+    node_foreach_item (i, list) {
+        const struct node *node = list->list.items[i], *count = node_get(node, "count"),
+                          *ids = node_get(node, "device_ids"), *capabilities = node_get(node, "capabilities");
+        struct device_request request = {.driver = mem_strdup(service, node_get_text(node, "driver")),
+                                         .count = node_is(count, NODE_INT) ? count->integer : -1};
+        if (ids)
+            type_strings.bind(service, ids, &request.ids);
+        if (capabilities)
+            type_strings.bind(service, capabilities, &request.capabilities);
+        if (node_is(service->node, NODE_MAP) && list == node_get(service->node, "gpus") &&
+            !strv_contains(request.capabilities, "gpu"))
+            request.capabilities = strv_add(service, request.capabilities, "gpu");
+        mem_append(service, service->requests, service->request_count, request);
+    }
+}
+
 static void bind_hooks(struct service *service, const struct node *list, struct hook **array, size_t *count)
 {
     *array = list_array(service, list, sizeof(**array), count);
@@ -201,14 +248,6 @@ static void bind_restart(struct service *service, const struct node *node)
     service->restart_max = node_is(max, NODE_INT) ? max->integer : 0;
 }
 
-static int64_t decimal(const struct node *node, int64_t otherwise)
-{
-    int64_t value = otherwise;
-    if (node_is(node, NODE_STRING))
-        str_to_i64(node->text, INT64_MIN, INT64_MAX, &value);
-    return value;
-}
-
 /* deploy fills in what the service itself does not say; both together were checked to agree. */
 static void bind_deploy(struct service *service, const struct node *node)
 {
@@ -262,6 +301,10 @@ static struct service *service_bind(const void *owner, const char *name, struct 
     bind_references(service, node_get(node, "configs"), &service->configs, &service->config_count);
     bind_references(service, node_get(node, "secrets"), &service->secrets, &service->secret_count);
     bind_devices(service, node_get(node, "devices"));
+    bind_blkio(service, node_get(node, "blkio_config"));
+    bind_requests(service, node_get(node, "gpus"));
+    bind_requests(service, node_get(node_get(node_get(node_get(node, "deploy"), "resources"), "reservations"),
+                                    "devices"));
     bind_hooks(service, node_get(node, "post_start"), &service->post_start, &service->post_start_count);
     bind_hooks(service, node_get(node, "pre_stop"), &service->pre_stop, &service->pre_stop_count);
     bind_networks(service, node_get(node, "networks"));

@@ -97,7 +97,7 @@ static const struct schema_object object_limits = OBJECT("limits", limit_fields,
 static const struct schema_field reservation_fields[] = {
     ROW(type_number, "cpus", STORED),
     ROW(type_bytes, "memory", .flags = FIELD_STRING_ONLY),
-    ROW(type_objects, "devices", .object = &object_reservation_device, .support = SUPPORT_MISSING),
+    ROW(type_objects, "devices", .object = &object_reservation_device),
     ROW(type_objects, "generic_resources", .object = &object_generic_resource, STORED),
 };
 static const struct schema_object object_reservations =

@@ -98,6 +98,19 @@ struct device_mapping {
     char *source, *target, *permissions;
 };
 
+/* One limit of blkio_config: "weight" without a path, or "device_read_bps" and the like. */
+struct blkio_limit {
+    char *key, *path;
+    int64_t value;
+};
+
+/* gpus, deploy.resources.reservations.devices */
+struct device_request {
+    char *driver;
+    char **capabilities, **ids;
+    int64_t count; /* -1: all */
+};
+
 struct logging {
     char *driver;         /* NULL: json-file */
     struct omap *options; /* char * */
@@ -164,6 +177,10 @@ struct service {
     char **devices_cgroup_rules;
     struct device_mapping *devices;
     size_t device_count;
+    struct device_request *requests;
+    size_t request_count;
+    struct blkio_limit *blkio;
+    size_t blkio_count;
     struct omap *sysctls; /* char * */
     struct omap *ulimits; /* struct ulimit * */
     char *ipc, *pid, *uts, *cgroup, *cgroup_parent, *userns_mode, *runtime;

@@ -402,6 +402,8 @@ int bundle_write(const struct bundle *bundle, struct error *err)
         r = add_linux(bundle, linux_part, err);
     if (r == 0)
         r = add_seccomp(bundle, annotations, linux_part, err);
+    if (r == 0)
+        r = cdi_apply(spec, config, err);
     return r < 0 ? r
                  : bundle_json_write(config, mem_printf(tmp, "%s/config.json", bundle->paths->bundle), err);
 }

@@ -1,10 +1,12 @@
 /* Resource limits and devices of a bundle. */
 #include "runtime/private.h"
 
+#include "base/path.h"
 #include "sys/fs.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -57,9 +59,61 @@ static json_t *cpu_part(const struct container_spec *spec)
         if (spec->cpu_period > 0)
             set_integer(cpu, "period", spec->cpu_period);
     }
+    if (spec->cpu_rt_period > 0)
+        set_integer(cpu, "realtimePeriod", spec->cpu_rt_period);
+    if (spec->cpu_rt_runtime > 0)
+        set_integer(cpu, "realtimeRuntime", spec->cpu_rt_runtime);
     if (!str_is_empty(spec->cpuset))
         json_object_set_new(cpu, "cpus", json_string_nocheck(spec->cpuset));
     return cpu;
+}
+
+/* Weights need an I/O scheduler that knows them; without one they are left out, as docker does. */
+static bool weight_is_known(void)
+{
+    return fs_exists("/sys/fs/cgroup/cgroup.controllers") || fs_exists("/sys/fs/cgroup/blkio/blkio.weight") ||
+           fs_exists("/sys/fs/cgroup/blkio/blkio.bfq.weight");
+}
+
+static int blkio_part(const struct container_spec *spec, json_t *resources, struct error *err)
+{
+    static const struct {
+        const char *key, *list, *value;
+    } rows[] = {
+        {"device_read_bps",   "throttleReadBpsDevice",   "rate"  },
+        {"device_read_iops",  "throttleReadIOPSDevice",  "rate"  },
+        {"device_write_bps",  "throttleWriteBpsDevice",  "rate"  },
+        {"device_write_iops", "throttleWriteIOPSDevice", "rate"  },
+        {"weight_device",     "weightDevice",            "weight"},
+    };
+    json_t *block = json_object();
+    json_object_set_new(resources, "blockIO", block);
+    for (size_t i = 0; i < spec->blkio_count; i++) {
+        const struct blkio_limit *limit = &spec->blkio[i];
+        struct stat st;
+        if (str_starts(limit->key, "weight") && !weight_is_known())
+            continue;
+        if (!limit->path) {
+            set_integer(block, limit->key, limit->value);
+            continue;
+        }
+        if (stat(limit->path, &st) < 0)
+            return error_errno(err, "blkio_config.%s: '%s'", limit->key, limit->path);
+        if (!S_ISBLK(st.st_mode))
+            return error_set(err, ENOTBLK, "blkio_config.%s: '%s' is not a block device", limit->key,
+                             limit->path);
+        for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+            if (!str_eq(rows[k].key, limit->key))
+                continue;
+            if (!json_object_get(block, rows[k].list))
+                json_object_set_new(block, rows[k].list, json_array());
+            json_array_append_new(json_object_get(block, rows[k].list),
+                                  json_pack("{s:I, s:I, s:I}", "major", (json_int_t)major(st.st_rdev),
+                                            "minor", (json_int_t)minor(st.st_rdev), rows[k].value,
+                                            (json_int_t)limit->value));
+        }
+    }
+    return 0;
 }
 
 static int add_rule(json_t *rules, const char *text, struct error *err)
@@ -128,17 +182,36 @@ static int add_tree(const char *source, const char *target, const char *access, 
     return r;
 }
 
+/* A path, or a pattern whose matches keep their names below the target's directory. */
+static int add_device(const struct device_mapping *d, json_t *devices, json_t *rules, struct error *err)
+{
+    const char *target = str_is_empty(d->target) ? d->source : d->target,
+               *access = str_is_empty(d->permissions) ? "rwm" : d->permissions;
+    if (!strpbrk(d->source, "*?[") || fs_exists(d->source))
+        return add_tree(d->source, target, access, 0, devices, rules, err);
+    glob_t found;
+    if (glob(d->source, 0, NULL, &found) != 0)
+        return error_set(err, ENODEV, "no device matches '%s'", d->source);
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < found.gl_pathc; i++) {
+        const char *path = found.gl_pathv[i];
+        char *to = str_eq(target, d->source) ? mem_strdup(tmp, path)
+                                             : path_join(tmp, path_parent(tmp, target), path_name(path));
+        r = add_tree(path, to, access, 0, devices, rules, err);
+    }
+    globfree(&found);
+    return r;
+}
+
 int bundle_devices(const struct bundle *bundle, json_t *linux_part, json_t *rules, struct error *err)
 {
     const struct container_spec *spec = bundle->spec;
     json_t *devices = json_array();
     json_object_set_new(linux_part, "devices", devices);
     int r = spec->privileged ? add_tree("/dev", "/dev", NULL, 0, devices, rules, err) : 0;
-    for (size_t i = 0; r == 0 && i < spec->device_count; i++) {
-        const struct device_mapping *d = &spec->devices[i];
-        r = add_tree(d->source, str_is_empty(d->target) ? d->source : d->target,
-                     str_is_empty(d->permissions) ? "rwm" : d->permissions, 0, devices, rules, err);
-    }
+    for (size_t i = 0; r == 0 && i < spec->device_count; i++)
+        r = cdi_is_name(spec->devices[i].source) ? 0 : add_device(&spec->devices[i], devices, rules, err);
     for (char **rule = spec->device_cgroup_rules; r == 0 && rule && *rule; rule++)
         r = add_rule(rules, *rule, err);
     return r;
@@ -154,5 +227,6 @@ int bundle_resources(const struct bundle *bundle, json_t *linux_part, struct err
     json_array_append_new(rules, json_pack("{s:b, s:s}", "allow", spec->privileged ? 1 : 0, "access", "rwm"));
     if (spec->pids_limit > 0)
         json_object_set_new(resources, "pids", json_pack("{s:I}", "limit", (json_int_t)spec->pids_limit));
-    return bundle_devices(bundle, linux_part, rules, err);
+    int r = blkio_part(spec, resources, err);
+    return r < 0 ? r : bundle_devices(bundle, linux_part, rules, err);
 }

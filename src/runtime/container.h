@@ -68,14 +68,18 @@ struct container_spec {
     bool privileged, read_only, tty, stdin_open, init, no_new_privileges;
     char **cap_add, **cap_drop, **security_opt, **device_cgroup_rules;
     struct device_mapping *devices;
-    size_t device_count;
+    size_t device_count; /* paths, patterns of paths, CDI names */
+    struct device_request *requests;
+    size_t request_count;
+    struct blkio_limit *blkio;
+    size_t blkio_count;
     struct omap *sysctls; /* char * */
     struct omap *ulimits; /* struct ulimit *; names: ulimit_is_known */
     int64_t shm_size;     /* -1: 64 MiB */
     /* Resources as in struct service; -1 unset. */
     int64_t mem_limit, mem_reservation, memswap_limit, mem_swappiness;
     double cpus;
-    int64_t cpu_shares, cpu_quota, cpu_period;
+    int64_t cpu_shares, cpu_quota, cpu_period, cpu_rt_runtime, cpu_rt_period;
     char *cpuset;
     int64_t pids_limit, oom_score_adj;
     bool oom_kill_disable;
@@ -92,6 +96,9 @@ struct container_spec {
     int64_t log_max_size;            /* bytes, -1 unlimited */
     int64_t log_max_file;
 };
+
+/* Devices that vendors describe: an error when one that is asked for is not there. */
+int container_devices_check(const struct container_spec *spec, struct error *err);
 
 /* Whether options of a volume ("ro,bind") mount a directory in place of a file system. */
 bool volume_options_bind(const char *options);

@@ -124,6 +124,11 @@ int bundle_devices(const struct bundle *bundle, json_t *linux_part, json_t *rule
 /* What the container's processes have in /proc/PID/oom_score_adj: as asked for, or as this process has it. */
 int bundle_oom_score(const struct container_spec *spec);
 
+/* Devices of the Container Device Interface (cdi.c): "vendor/class=device"; edits of the whole config.json.
+ */
+bool cdi_is_name(const char *source);
+int cdi_apply(const struct container_spec *spec, json_t *config, struct error *err);
+
 /* "container:<id>" of a mode, as the running process of that container. */
 int joined_container(const struct runtime_dirs *dirs, const char *mode, struct container_status *ret,
                      struct error *err);

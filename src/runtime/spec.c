@@ -73,6 +73,21 @@ static const struct row device_rows[] = {
     END,
 };
 
+static const struct row request_rows[] = {
+    ROW(device_request, KIND_STR, driver),
+    ROW(device_request, KIND_STRV, capabilities),
+    ROW(device_request, KIND_STRV, ids),
+    ROW(device_request, KIND_I64, count),
+    END,
+};
+
+static const struct row blkio_rows[] = {
+    ROW(blkio_limit, KIND_STR, key),
+    ROW(blkio_limit, KIND_STR, path),
+    ROW(blkio_limit, KIND_I64, value),
+    END,
+};
+
 static const struct row ulimit_rows[] = {
     ROW(ulimit, KIND_I64, soft),
     ROW(ulimit, KIND_I64, hard),
@@ -121,6 +136,8 @@ static const struct row spec_rows[] = {
     SPEC(KIND_STRV, security_opt),
     SPEC(KIND_STRV, device_cgroup_rules),
     ROW_LIST(devices, device_count, device_rows),
+    ROW_LIST(requests, request_count, request_rows),
+    ROW_LIST(blkio, blkio_count, blkio_rows),
     SPEC(KIND_MAP, sysctls),
     {"ulimits",     KIND_OBJECTS, offsetof(struct container_spec, ulimits),     0, sizeof(struct ulimit),
                          ulimit_rows},
@@ -133,6 +150,8 @@ static const struct row spec_rows[] = {
     SPEC(KIND_I64, cpu_shares),
     SPEC(KIND_I64, cpu_quota),
     SPEC(KIND_I64, cpu_period),
+    SPEC(KIND_I64, cpu_rt_runtime),
+    SPEC(KIND_I64, cpu_rt_period),
     SPEC(KIND_STR, cpuset),
     SPEC(KIND_I64, pids_limit),
     SPEC(KIND_I64, oom_score_adj),

@@ -311,13 +311,14 @@ static void test_all_errors_are_told(void **state)
 static void test_warnings_are_told_once(void **state)
 {
     struct fixture *f = *state;
-    load(f, "services: {a: {image: x, gpus: all, labels: [$Q, $Q]}, b: {image: x, gpus: all}}");
+    load(f, "services: {a: {image: x, use_api_socket: true, labels: [$Q, $Q]}, b: {image: x, use_api_socket: "
+            "true}}");
     assert_int_equal(f->diagnostics.count, 2);
     assert_int_equal(f->diagnostics.error_count, 0);
     assert_non_null(
         strstr(f->diagnostics.items[0].text, "The \"Q\" variable is not set. Defaulting to a blank string."));
     assert_string_equal(f->diagnostics.items[1].text,
-                        "compose.yaml:1:32: services.a.gpus: is not acted on yet");
+                        "compose.yaml:1:42: services.a.use_api_socket: is not acted on yet");
 }
 
 static void test_no_file(void **state)
