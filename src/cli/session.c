@@ -48,25 +48,18 @@ void session_load_options(const struct app *app, struct load_options *ret)
  * Warnings go out at once. Of several errors all but the last are printed here, in the file's order, and the
  * last becomes the error that main prints.
  */
-static void report_diagnostics(const struct diagnostics *diagnostics, struct error *err)
+static void report_diagnostics(const struct app *app, const struct diagnostics *diagnostics,
+                               struct error *err)
 {
-    const char *before = error_is_set(err) ? err->text : NULL;
-    char first[ERROR_TEXT_SIZE];
-    if (before)
-        str_copy(first, sizeof(first), before);
-    const char *last = NULL;
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    for (size_t i = 0; i < diagnostics->count; i++) {
-        const struct diagnostic *item = &diagnostics->items[i];
-        if (!item->is_error) {
-            fprintf(stderr, "warning: %s\n", text_clean(tmp, item->text));
-        } else if (before && !str_eq(item->text, first)) {
-            fprintf(stderr, "%s\n", text_clean(tmp, last ? last : first));
-            last = item->text;
+    for (size_t i = 0; i < diagnostics->count; i++)
+        if (!diagnostics->items[i].is_error)
+            fprintf(stderr, "warning: %s\n", text_clean(tmp, diagnostics->items[i].text));
+    for (size_t i = 0; i < diagnostics->count && error_is_set(err); i++)
+        if (diagnostics->items[i].is_error) {
+            app_report(app, err);
+            error_set(err, err->code, "%s", diagnostics->items[i].text);
         }
-    }
-    if (last)
-        error_set(err, err->code, "%s", last);
 }
 
 static int no_file(const struct app *app, struct error *err)
@@ -83,7 +76,7 @@ static int load(struct app *app, const struct load_options *options, struct proj
     int r = project_load(app->ctx, options, ret, &diagnostics, err);
     if (r == LOAD_NO_FILE)
         error_clear(err);
-    report_diagnostics(&diagnostics, err);
+    report_diagnostics(app, &diagnostics, err);
     return r;
 }
 

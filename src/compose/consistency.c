@@ -8,6 +8,7 @@ struct checker {
     const struct node *tree;
     const struct node *disabled;
     const char *service;
+    const char *key; /* what of the service is looked at; NULL: the whole */
 };
 
 static void fail(const struct checker *c, const struct node *at, const char *hint, const char *fmt, ...)
@@ -19,55 +20,91 @@ static void fail(const struct checker *c, const struct node *at, const char *hin
     va_start(ap, fmt);
     char *text = mem_vprintf(tmp, fmt, ap);
     va_end(ap);
-    loader_problem(c->loader, at, mem_printf(tmp, "services.%s", c->service), true, hint, "%s", text);
+    char *path = mem_printf(tmp, "services.%s%s%s", c->service, c->key ? "." : "", c->key ? c->key : "");
+    loader_problem(c->loader, at, path, true, hint, "%s", text);
 }
 
-static void check_defined(const struct checker *c, const char *section, const char *what, const char *name,
-                          const struct node *at)
+static void check_defined(struct checker *c, const char *key, const char *section, const char *what,
+                          const char *name, const struct node *at)
 {
-    if (name && !node_get(node_get(c->tree, section), name))
-        fail(c, at, mem_printf(c->loader->arena, "define it under '%s:' at the top level", section),
-             "refers to undefined %s %s", what, name);
+    const struct node *defined = node_get(c->tree, section);
+    if (!name || node_get(defined, name))
+        return;
+    const char *hint = loader_nearest(c->loader, defined, name);
+    c->key = key;
+    fail(c, at,
+         hint ? hint : arena_printf(c->loader->arena, "define it under '%s:' at the top level", section),
+         "refers to undefined %s %s", what, name);
+    c->key = NULL;
 }
 
-/* Configs and secrets: each grant names its source. */
-static void check_grants(const struct checker *c, const char *section, const char *what,
-                         const struct node *grants)
+/* A list of objects that each name one of a section as their source. */
+static void check_sources(struct checker *c, const struct node *list, const char *key, const char *section,
+                          const char *what)
 {
-    node_foreach_item (i, grants) {
-        const char *name = node_get_text(grants->list.items[i], "source");
-        if (str_is_empty(name))
-            fail(c, grants->list.items[i], NULL, "%s[%u]: 'source' is missing", section, i);
-        else
-            check_defined(c, section, what, name, grants->list.items[i]);
+    node_foreach_item (i, list) {
+        const struct node *item = list->list.items[i], *source = node_get(item, "source");
+        const char *type = node_get_text(item, "type");
+        const char *path = arena_printf(c->loader->arena, "%s[%u]", key, i);
+        if (type && !str_eq(type, "volume"))
+            continue;
+        if (!type && str_is_empty(node_text(source))) { /* a config or secret */
+            c->key = path;
+            fail(c, item, NULL, "'source' is missing");
+            c->key = NULL;
+            continue;
+        }
+        check_defined(c, path, section, what, node_text(source), source);
     }
 }
 
-static void check_references(const struct checker *c, const struct node *service)
+static void check_references(struct checker *c, const struct node *service)
 {
-    const struct node *mounts = node_get(service, "volumes");
+    struct arena *arena = c->loader->arena;
     node_foreach_entry (e, node_get(service, "networks"))
-        check_defined(c, "networks", "network", e->key, e->value);
-    node_foreach_item (i, mounts)
-        if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
-            check_defined(c, "volumes", "volume", node_get_text(mounts->list.items[i], "source"),
-                          mounts->list.items[i]);
-    check_grants(c, "configs", "config", node_get(service, "configs"));
-    check_grants(c, "secrets", "secret", node_get(service, "secrets"));
-    check_grants(c, "secrets", "secret", node_get(node_get(service, "build"), "secrets"));
+        check_defined(c, arena_printf(arena, "networks.%s", e->key), "networks", "network", e->key, e->value);
+    check_sources(c, node_get(service, "volumes"), "volumes", "volumes", "volume");
+    check_sources(c, node_get(service, "configs"), "configs", "configs", "config");
+    check_sources(c, node_get(service, "secrets"), "secrets", "secrets", "secret");
+    check_sources(c, node_get(node_get(service, "build"), "secrets"), "build.secrets", "secrets", "secret");
     node_foreach_entry (e, node_get(service, "models"))
-        check_defined(c, "models", "model", e->key, e->value);
+        check_defined(c, arena_printf(arena, "models.%s", e->key), "models", "model", e->key, e->value);
 }
 
-static void check_dependencies(const struct checker *c, const struct node *service)
+/* Where a dependency is said: depends_on, or the key that implies it. */
+static const char *dependency_key(const struct checker *c, const struct node *service, const char *name,
+                                  const struct node *at)
 {
+    static const char *const implying[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
+    for (size_t i = 0; i < ARRAY_SIZE(implying); i++) {
+        const struct node *value = node_get(service, implying[i]);
+        if (value && value->file == at->file && value->line == at->line && value->col == at->col)
+            return implying[i];
+    }
+    return arena_printf(c->loader->arena, "depends_on.%s", name);
+}
+
+static const char *inactive_hint(const struct checker *c, const struct node *service)
+{
+    const struct node *profiles = node_get(service, "profiles");
+    const char *first = node_is(profiles, NODE_LIST) ? node_text(profiles->list.items[0]) : NULL;
+    return arena_printf(c->loader->arena, "its profiles are not active: use --profile %s",
+                        first ? first : "");
+}
+
+static void check_dependencies(struct checker *c, const struct node *service)
+{
+    const struct node *services = tree_services(c->tree);
     node_foreach_entry (e, node_get(service, "depends_on")) {
+        const struct node *inactive = node_get(c->disabled, e->key);
+        c->key = dependency_key(c, service, e->key, e->value);
         if (str_eq(e->key, c->service))
             fail(c, e->value, NULL, "depends on itself");
-        else if (!node_get(tree_services(c->tree), e->key) &&
-                 (node_get_bool(e->value, "required") || !node_get(c->disabled, e->key)))
-            fail(c, e->value, node_get(c->disabled, e->key) ? "its profiles are not active" : NULL,
+        else if (!node_get(services, e->key) && (node_get_bool(e->value, "required") || !inactive))
+            fail(c, e->value,
+                 inactive ? inactive_hint(c, inactive) : loader_nearest(c->loader, services, e->key),
                  "depends on undefined service %s", e->key);
+        c->key = NULL;
     }
 }
 
@@ -131,20 +168,22 @@ static void check_mounts(const struct checker *c, const struct node *service)
 }
 
 /* A context `service:NAME` is what that service builds. */
-static void check_contexts(const struct checker *c, const struct node *build)
+static void check_contexts(struct checker *c, const struct node *build)
 {
+    const struct node *services = tree_services(c->tree);
     node_foreach_entry (e, node_get(build, "additional_contexts")) {
         const char *name = str_after(node_text(e->value), "service:");
-        const struct node *other = name ? node_get(tree_services(c->tree), name) : NULL;
+        const struct node *other = name ? node_get(services, name) : NULL;
+        c->key = arena_printf(c->loader->arena, "build.additional_contexts.%s", e->key);
         if (name && !other)
-            fail(c, e->value, NULL, "build.additional_contexts.%s: there is no service '%s'", e->key, name);
+            fail(c, e->value, loader_nearest(c->loader, services, name), "there is no service '%s'", name);
         else if (name && !node_get(other, "build"))
-            fail(c, e->value, NULL, "build.additional_contexts.%s: service '%s' has no 'build'", e->key,
-                 name);
+            fail(c, e->value, NULL, "service '%s' has no 'build'", name);
+        c->key = NULL;
     }
 }
 
-static void check_service(const struct checker *c, const struct node *service)
+static void check_service(struct checker *c, const struct node *service)
 {
     const struct node *build = node_get(service, "build"), *mode = node_get(service, "network_mode");
     const struct node *platform = node_get(service, "platform"), *platforms = node_get(build, "platforms");
@@ -240,6 +279,8 @@ static bool find_cycle(struct walk *w, uint32_t start)
         uint32_t index = e ? (uint32_t)(e - w->services->map.entries) : 0;
         if (!e || w->state[index] == VISIT_DONE)
             continue;
+        if (index == w->stack[depth])
+            continue; /* depends on itself, which was told already */
         if (w->state[index] == VISIT_OPEN)
             return report_cycle(w, depth, index);
         w->state[index] = VISIT_OPEN;

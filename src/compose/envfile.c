@@ -52,16 +52,19 @@ static void read_values(struct loader *l, const struct node *at, const char *whe
     if (r == FS_ABSENT && !required)
         return;
     if (r == FS_ABSENT) {
-        loader_problem(l, at, where, true, NULL, "env file %s not found", path);
+        loader_problem(l, at, where, true, "make it, or write 'required: false' beside its 'path'",
+                       "env file %s not found", path);
         return;
     }
     if (r == 0)
         r = raw ? dotenv_parse_raw(text, &scope, values->texts, lines, &err)
                 : dotenv_parse(text, &scope, values->texts, lines, &err);
-    if (r < 0)
-        loader_problem(l, at, where, true, NULL, "%s: %s", path, err.text);
-    else
+    if (r < 0) {
+        loader_env_error(l, path, &err);
+        loader_failed(l, &err);
+    } else {
         add_nodes(l, path, lines, values);
+    }
 }
 
 /* The files' values become part of the map under `key`, whose own values win; the key of the files goes. */

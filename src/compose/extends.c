@@ -77,7 +77,7 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
     if (file) {
         other.file = path_join(l->arena, scope->dir, file);
         other.dir = path_parent(l->arena, other.file);
-        services = tree_services(extended_file(l, &other, extends, where));
+        services = tree_services(extended_file(l, &other, node_get(extends, "file"), where));
         before = NULL;
     }
     struct node_entry *base = node_entry(services, name);
@@ -85,9 +85,9 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
         base = node_entry(tree_services(before), name);
     if (!base) {
         if (loader_status(l) == 0)
-            loader_problem(l, extends, where, true, NULL,
-                           "cannot extend service '%s' in %s: service '%s' not found", entry->key, other.file,
-                           name);
+            loader_problem(l, node_get(extends, "service"), where, true, loader_nearest(l, services, name),
+                           "cannot extend service '%s': there is no service '%s' in %s", entry->key, name,
+                           loader_label(l, other.file));
         return false;
     }
     extend_service(l, &other, services, before, base, chain);

@@ -62,7 +62,7 @@ static int add_file(struct loader *l, struct omap *environment, struct omap *val
     struct omap *lines = omap_new(tmp);
     r = dotenv_parse(text, &scope.scope, values, lines, err);
     if (r < 0)
-        return error_wrap(err, "env file %s", path);
+        return loader_env_error(l, path, err);
     const char *name = loader_label(l, path);
     omap_foreach (e, lines) {
         struct place *place = arena_new_object(l->arena, struct place);

@@ -144,6 +144,8 @@ void loader_include(struct loader *l, const struct scope *scope, struct node *it
     l->pass.base_dir = NULL;
     struct node *list = schema_canon_field(&l->pass, field, items);
     l->pass.path = NULL;
+    if (loader_status(l) < 0)
+        return;
     node_foreach_item (i, list)
         include_one(l, scope, list->list.items[i], tree);
 }

@@ -18,9 +18,9 @@ void loader_unset(struct loader *l, const struct node *at, const char *path, con
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *mark = mem_printf(tmp, "variable %s", name);
-    if (omap_has(l->warned, mark))
+    if (omap_has(l->told, mark))
         return;
-    omap_set(l->warned, mark, l);
+    omap_set(l->told, mark, l);
     loader_problem(l, at, path, false, NULL, "The \"%s\" variable is not set. Defaulting to a blank string.",
                    name);
 }

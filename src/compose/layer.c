@@ -85,9 +85,10 @@ const char *loader_base_dir(const struct loader *l, const char *dir)
 int loader_layer(struct loader *l, const struct scope *scope, struct node *document, struct node **tree)
 {
     history_written(l->history, document);
+    size_t errors = l->diagnostics->error_count;
     if (!l->options->no_interpolate)
         loader_interpolate(l, document, scope->environment);
-    if (loader_status(l) < 0)
+    if (l->diagnostics->error_count > errors)
         return loader_status(l); /* what an expression did not become is no value to judge */
     struct node *included = NULL, *items = node_get(document, "include");
     if (items)

@@ -27,7 +27,7 @@ static struct loader loader_make(const void *owner, const struct load_options *o
         .owner = owner,
         .diagnostics = diagnostics,
         .err = err,
-        .warned = omap_new(arena),
+        .told = omap_new(arena),
         .extended = omap_new(arena),
         .cwd = options->cwd,
         .environment = omap_new(arena),
@@ -36,16 +36,17 @@ static struct loader loader_make(const void *owner, const struct load_options *o
     };
 }
 
-static int read_all(struct loader *l, struct node ***ret, struct error *err)
+/* All files, so that the mistakes of each are told. */
+static int read_all(struct loader *l, struct node ***ret)
 {
     size_t n = strv_len(l->files);
     *ret = arena_array(l->arena, struct node *, n + 1);
     for (size_t i = 0; i < n; i++) {
-        int r = loader_read(l, l->files[i], &(*ret)[i], err);
-        if (r < 0)
-            return r;
+        struct error failed = ERROR_INIT;
+        if (loader_read(l, l->files[i], &(*ret)[i], &failed) < 0)
+            loader_failed(l, &failed);
     }
-    return 0;
+    return loader_status(l);
 }
 
 static void warn_version(struct loader *l, const struct node *document)
@@ -91,10 +92,9 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
 {
     struct node **documents, *tree = NULL;
     struct error failed = ERROR_INIT;
-    int r = read_all(l, &documents, &failed);
-    if (r == 0)
-        r = loader_find_name(l, documents, strv_len(l->files), &failed);
-    if (r < 0) {
+    if (read_all(l, &documents) < 0)
+        return loader_status(l);
+    if (loader_find_name(l, documents, strv_len(l->files), &failed) < 0) {
         loader_failed(l, &failed);
         return loader_status(l);
     }
@@ -169,8 +169,8 @@ int project_name_find(const void *owner, const struct load_options *options, cha
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct diagnostics diagnostics = {0};
-    struct error ignored = ERROR_INIT;
-    struct loader l = loader_make(tmp, options, arena_new(tmp), &diagnostics, &ignored);
+    struct error first = ERROR_INIT;
+    struct loader l = loader_make(tmp, options, arena_new(tmp), &diagnostics, &first);
     loader_report_init(&l);
     struct node **documents = NULL;
     int r = loader_find(&l, err);
@@ -180,8 +180,11 @@ int project_name_find(const void *owner, const struct load_options *options, cha
         return r;
     error_clear(err); /* the missing file, which the name makes up for */
     bool given = options->project_name || omap_get(l.environment, "COMPOSE_PROJECT_NAME");
-    if (!given && (r = read_all(&l, &documents, err)) < 0)
+    if (!given && (r = read_all(&l, &documents)) < 0) {
+        if (err)
+            *err = first;
         return r;
+    }
     r = loader_find_name(&l, documents, given ? 0 : strv_len(l.files), err);
     if (r == 0)
         *ret = mem_strdup(owner, l.name);

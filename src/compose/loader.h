@@ -46,7 +46,7 @@ struct loader {
     struct error *err; /* the first error */
     struct schema_report report;
     struct schema_pass pass;
-    struct omap *warned;   /* warnings that are said once */
+    struct omap *told;   /* problems that are said once */
     struct omap *extended; /* path -> tree of a file that services extend from */
     const char *cwd, *home;
     const char *working_dir; /* the project directory */
@@ -72,6 +72,10 @@ struct scope {
 void loader_report_init(struct loader *loader);
 void loader_problem(struct loader *loader, const struct node *at, const char *path, bool is_error,
                     const char *hint, const char *fmt, ...) PRINTF_LIKE(6, 7);
+/* A hint with the key of the map that comes nearest to `name`; NULL when none is near. */
+const char *loader_nearest(struct loader *loader, const struct node *map, const char *name);
+/* "line N: text" of an env file becomes "FILE:N: text". */
+int loader_env_error(struct loader *loader, const char *path, struct error *err);
 void loader_failed(struct loader *loader,
                    struct error *failed); /* an error value that has its text already */
 /* Says once of each variable that it has no value. */

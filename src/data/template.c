@@ -20,10 +20,20 @@ static size_t name_length(const char *s)
     return n;
 }
 
-static int invalid(const char *text, struct error *err)
+static int invalid(const char *text, struct error *err, const char *why)
 {
-    error_set(err, EINVAL, "invalid interpolation in '%s'", text);
+    error_set(err, EINVAL, "invalid interpolation in '%s': %s", text, why);
     return error_hint(err, "write $$ for a dollar sign that is meant as such");
+}
+
+/* What is wrong with the text between the braces: no name, or something else than an operator behind it. */
+static const char *why_invalid(size_t size, size_t name, char operation)
+{
+    if (size == 0)
+        return "no name between the braces";
+    if (name == 0)
+        return "a name is made of letters, digits and _, and does not begin with a digit";
+    return !operation ? "nothing behind the colon" : "only :-, -, :?, ?, :+ and + can follow a name";
 }
 
 static int expand(struct buffer *out, const char *text, size_t size, const struct template_scope *scope,
@@ -43,7 +53,7 @@ static int expand_braced(struct buffer *out, const char *body, size_t size,
         operand++;
     char operation = operand < end ? *operand++ : '\0';
     if (n == 0 || (operation == '\0' ? colon : !strchr("-?+", operation)))
-        return invalid(whole, err);
+        return invalid(whole, err, why_invalid(size, n, operation));
 
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *name = mem_strndup(tmp, body, n);
@@ -65,8 +75,9 @@ static int expand_braced(struct buffer *out, const char *body, size_t size,
         int r = expand(&message, operand, operand_size, scope, depth + 1, whole, err);
         if (r < 0)
             return r;
-        return error_set(err, EINVAL, "required variable %s is missing a value%s%s", name,
-                         message.size ? ": " : "", message.size ? message.data : "");
+        error_set(err, EINVAL, "required variable %s is missing a value%s%s", name, message.size ? ": " : "",
+                  message.size ? message.data : "");
+        return error_hint(err, "set %s in the environment or in an env file", name);
     }
     if (!value && scope->unset)
         scope->unset(scope, name);
@@ -110,7 +121,7 @@ static int expand(struct buffer *out, const char *text, size_t size, const struc
         } else if (*text == '{') {
             long length = closing_brace(text + 1, (size_t)(end - text - 1));
             if (length < 0)
-                return invalid(whole, err);
+                return invalid(whole, err, "'${' has no '}'");
             int r = expand_braced(out, text + 1, (size_t)length, scope, depth, whole, err);
             if (r < 0)
                 return r;

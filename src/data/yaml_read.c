@@ -8,13 +8,15 @@
 
 #include "base/omap.h"
 #include "base/str.h"
+#include "data/yaml_problem.h"
 
 #include <openssl/evp.h>
 #include <yaml.h>
 
 struct reader {
     struct arena *arena;
-    const char *file;
+    const char *file, *data;
+    size_t size;
     yaml_parser_t parser;
     yaml_event_t event;
     struct omap *anchors; /* name -> struct node *, NULL while it is being read */
@@ -36,7 +38,23 @@ static int fail(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    return error_set(r->err, EINVAL, "%s:%zu:%zu: %s", r->file, mark.line + 1, mark.column + 1, text);
+    error_set(r->err, EINVAL, "%s:%zu:%zu: %s", r->file, mark.line + 1, mark.column + 1, text);
+    return yaml_problem_show(r->data, r->size, mark.line, mark.column, NULL, r->err);
+}
+
+/* Bytes that are no text: the parser knows their number only. */
+static int not_text(struct reader *r)
+{
+    size_t line = 1, start = 0,
+           offset = r->parser.problem_offset < r->size ? r->parser.problem_offset : r->size;
+    for (size_t i = 0; i < offset; i++)
+        if (r->data[i] == '\n') {
+            line++;
+            start = i + 1;
+        }
+    error_set(r->err, EINVAL, "%s:%zu:%zu: %s", r->file, line, offset - start + 1,
+              r->parser.problem ? r->parser.problem : "not text");
+    return error_hint(r->err, "a Compose file is UTF-8 text without control characters; look at byte %zu", offset + 1);
 }
 
 static int next_event(struct reader *r)
@@ -46,10 +64,18 @@ static int next_event(struct reader *r)
         return 0;
     const yaml_parser_t *p = &r->parser;
     if (p->error == YAML_READER_ERROR)
-        return error_set(r->err, EINVAL, "%s: byte %zu: %s", r->file, p->problem_offset,
-                         p->problem ? p->problem : "not text");
-    return fail(r, p->problem_mark, "%s%s%s", p->problem ? p->problem : "not YAML", p->context ? ", " : "",
-                p->context ? p->context : "");
+        return not_text(r);
+    const struct yaml_problem problem = {
+        .data = r->data,
+        .size = r->size,
+        .line = p->problem_mark.line,
+        .column = p->problem_mark.column,
+        .start_line = p->context_mark.line,
+        .start_column = p->context_mark.column,
+        .problem = p->problem,
+        .context = p->context,
+    };
+    return yaml_problem_explain(&problem, r->file, r->err);
 }
 
 static struct node *make(struct reader *r, enum node_kind kind)
@@ -129,13 +155,29 @@ static size_t node_size(const struct node *node)
     return n;
 }
 
+static int unknown_anchor(struct reader *r, const char *name)
+{
+    const char **names = arena_array(r->arena, const char *, r->anchors->count + 1);
+    size_t n = 0;
+    omap_foreach (e, r->anchors)
+        names[n++] = e->key;
+    const char *near = word_nearest(name, names);
+    yaml_mark_t mark = r->event.start_mark;
+    char advice[128];
+    snprintf(advice, sizeof(advice),
+             near ? "did you mean '*%.60s'?" : "an anchor, &%.60s, stands before its aliases",
+             near ? near : name);
+    fail(r, mark, "unknown anchor '%s'", name);
+    return yaml_problem_show(r->data, r->size, mark.line, mark.column, advice, r->err);
+}
+
 static int read_alias(struct reader *r, struct node **ret)
 {
     const char *name = (const char *)r->event.data.alias.anchor;
     const struct node *node = omap_get(r->anchors, name);
     if (!node)
-        return fail(r, r->event.start_mark,
-                    omap_has(r->anchors, name) ? "anchor '%s' contains itself" : "unknown anchor '%s'", name);
+        return omap_has(r->anchors, name) ? fail(r, r->event.start_mark, "anchor '%s' contains itself", name)
+                                          : unknown_anchor(r, name);
     r->alias_nodes += node_size(node);
     if (r->alias_nodes > YAML_MAX_ALIAS_NODES + 10 * r->nodes)
         return fail(r, r->event.start_mark, "aliases make the document too large (over %d values)",
@@ -213,7 +255,8 @@ static int read_key(struct reader *r, const struct node *map, char **ret, bool *
     }
     const struct node_entry *before = *ret_merge ? NULL : node_entry(map, *ret);
     if (before)
-        return fail(r, mark, "key '%s' is already defined at line %u", *ret, before->line);
+        return fail(r, mark, "key '%s' is already defined in line %u, column %u", *ret, before->line,
+                    before->col);
     return 0;
 }
 
@@ -300,7 +343,8 @@ int yaml_read(struct arena *arena, const char *file, const char *data, size_t si
 {
     if (size > YAML_MAX_SIZE)
         return error_set(err, EFBIG, "%s: larger than %d MiB", file, YAML_MAX_SIZE >> 20);
-    __attribute__((cleanup(parser_cleanup))) struct reader r = {.arena = arena, .file = file, .err = err};
+    __attribute__((cleanup(parser_cleanup))) struct reader r = {
+        .arena = arena, .file = file, .data = data, .size = size, .err = err};
     if (!yaml_parser_initialize(&r.parser))
         mem_check(NULL);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)data, size);

@@ -53,7 +53,7 @@ static struct node *device_request_from_all(struct schema_pass *pass, const stru
                                             struct node *in)
 {
     if (!str_eq(node_text(in), "all")) {
-        schema_error(pass, in, NULL, "must be \"all\" or a list of device requests");
+        schema_expected(pass, in, NULL, "\"all\" or a list of device requests");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
@@ -218,7 +218,7 @@ static struct node *build_from_context(struct schema_pass *pass, const struct sc
                                        struct node *in)
 {
     if (in->kind != NODE_STRING) {
-        schema_error(pass, in, NULL, "must be a path or a mapping");
+        schema_expected(pass, in, NULL, "a path or a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);

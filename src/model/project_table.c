@@ -171,9 +171,11 @@ static void secret_finish(struct schema_pass *pass, struct node *map)
     external_finish(pass, &object_secret, map);
 }
 const struct schema_object object_config =
-    OBJECT("config", config_fields, .extensions = true, .finish = config_finish, .check = config_check);
+    OBJECT("config", config_fields, .usual = "file", .extensions = true, .finish = config_finish,
+           .check = config_check);
 const struct schema_object object_secret =
-    OBJECT("secret", secret_fields, .extensions = true, .finish = secret_finish, .check = secret_check);
+    OBJECT("secret", secret_fields, .usual = "file", .extensions = true, .finish = secret_finish,
+           .check = secret_check);
 
 static const struct schema_field model_fields[] = {
     ROW(type_string, "name"),
@@ -184,7 +186,7 @@ static const struct schema_field model_fields[] = {
 const struct schema_object object_model = OBJECT("model", model_fields, .extensions = true);
 
 static const struct schema_field include_fields[] = {
-    ROW(type_string_list, "path"),
+    ROW(type_string_list, "path", .also = "file files"),
     ROW(type_string, "project_directory"),
     ROW(type_string_list, "env_file"),
 };
@@ -192,7 +194,7 @@ static struct node *include_from_path(struct schema_pass *pass, const struct sch
                                       struct node *in)
 {
     if (in->kind != NODE_STRING) {
-        schema_error(pass, in, NULL, "must be a path or a mapping");
+        schema_expected(pass, in, NULL, "a path or a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in), *paths = node_new(pass->arena, NODE_LIST, in);

@@ -54,8 +54,9 @@ static const struct schema_field dependency_fields[] = {
 static struct node *dependency_from_name(struct schema_pass *pass, const struct schema_object *object,
                                          struct node *in)
 {
-    if (in->kind != NODE_STRING) {
-        schema_error(pass, in, NULL, "must be a mapping");
+    bool named = pass->path && pass->path->key; /* "db: service_healthy" is no name in a list */
+    if (in->kind != NODE_STRING || named) {
+        schema_expected(pass, in, named ? "write {condition: service_healthy}" : NULL, "a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
@@ -173,7 +174,7 @@ static struct node *canon_provider_options(struct schema_pass *pass, const struc
                                            struct node *in)
 {
     if (in->kind != NODE_MAP) {
-        schema_error(pass, in, NULL, "must be a mapping");
+        schema_expected(pass, in, NULL, "a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
@@ -208,7 +209,7 @@ static struct node *extends_from_name(struct schema_pass *pass, const struct sch
                                       struct node *in)
 {
     if (in->kind != NODE_STRING) {
-        schema_error(pass, in, NULL, "must be a service's name or a mapping");
+        schema_expected(pass, in, NULL, "a service's name or a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
@@ -235,13 +236,13 @@ static const struct schema_field service_fields[] = {
     ROW(type_int, "cpu_quota", AT_INT(cpu_quota)),
     ROW(type_int, "cpu_rt_period", AT_INT(cpu_rt_period)),
     ROW(type_int, "cpu_rt_runtime", AT_INT(cpu_rt_runtime)),
-    ROW(type_number, "cpus", AT(cpus, double)),
+    ROW(type_number, "cpus", .also = "cpu", AT(cpus, double)),
     ROW(type_string, "cpuset", AT_STRING(cpuset)),
     ROW(type_int, "cpu_shares", AT_INT(cpu_shares)),
-    ROW(type_command, "command", .merge = MERGE_REPLACE, AT_STRINGS(command),
+    ROW(type_command, "command", .also = "cmd run", .merge = MERGE_REPLACE, AT_STRINGS(command),
         .flags = FIELD_NULLABLE | FIELD_KEEP_ZERO | FIELD_JSON_NULL),
     ROW(type_objects, "configs", .object = &object_service_config, .unique = UNIQUE_KEY),
-    ROW(type_string, "container_name", .valid = is_container_name, AT_STRING(container_name),
+    ROW(type_string, "container_name", .also = "name", .valid = is_container_name, AT_STRING(container_name),
         .expects = "a container name: two or more letters, digits, '_', '.' or '-'"),
     ROW(type_object, "credential_spec", .object = &object_credential, STORED),
     ROW(type_object_map, "depends_on", .object = &object_dependency,
@@ -256,7 +257,8 @@ static const struct schema_field service_fields[] = {
     ROW(type_command, "entrypoint", .merge = MERGE_REPLACE, AT_STRINGS(entrypoint),
         .flags = FIELD_NULLABLE | FIELD_KEEP_ZERO | FIELD_JSON_NULL),
     ROW(type_object, "provider", .object = &object_provider, MISSING),
-    ROW(type_mapping, "environment", .flags = FIELD_NULL_VALUES, AT_MAP(environment)),
+    ROW(type_mapping, "environment", .also = "env envs env_vars variables", .flags = FIELD_NULL_VALUES,
+        AT_MAP(environment)),
     ROW(type_objects, "env_file", .object = &object_env_file, .unique = UNIQUE_KEY,
         .flags = FIELD_ALONE | FIELD_NO_HASH),
     ROW(type_scalar_list, "expose", ONCE, AT_STRINGS(expose), .flags = FIELD_WHOLE),
@@ -266,7 +268,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_scalar_list, "group_add", AT_STRINGS(group_add)),
     ROW(type_objects, "gpus", .object = &object_device_request, .flags = FIELD_ALONE),
     ROW(type_string, "hostname", AT_STRING(hostname)),
-    ROW(type_object, "healthcheck", .object = &object_healthcheck),
+    ROW(type_object, "healthcheck", .also = "health", .object = &object_healthcheck),
     ROW(type_string, "image", AT_STRING(image)),
     ROW(type_bool, "init", KEEP, AT_BOOL(init)),
     ROW(type_string, "ipc", AT_STRING(ipc)),
@@ -275,7 +277,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_string_list, "label_file", ONCE, .flags = FIELD_NO_HASH),
     ROW(type_strings, "links", ONCE, AT_STRINGS(links)),
     ROW(type_object, "logging", .object = &object_logging, .merge = MERGE_SAME_KIND),
-    ROW(type_bytes, "mem_limit", AT_INT(mem_limit)),
+    ROW(type_bytes, "mem_limit", .also = "memory mem ram", AT_INT(mem_limit)),
     ROW(type_bytes, "mem_reservation", AT_INT(mem_reservation)),
     ROW(type_bytes, "memswap_limit"),
     ROW(type_bytes, "mem_swappiness", AT_INT(mem_swappiness)),
@@ -290,13 +292,14 @@ static const struct schema_field service_fields[] = {
     ROW(type_string, "pid", .flags = FIELD_NULLABLE, AT_STRING(pid)),
     ROW(type_int, "pids_limit", AT_INT(pids_limit)),
     ROW(type_string, "platform", AT_STRING(platform)),
-    ROW(type_objects, "ports", .object = &object_port, .unique = UNIQUE_KEY, .flags = FIELD_RAW_LIST),
+    ROW(type_objects, "ports", .also = "publish", .object = &object_port, .unique = UNIQUE_KEY,
+        .flags = FIELD_RAW_LIST),
     ROW(type_bool, "privileged", AT_BOOL(privileged)),
     ROW(type_string, "pull_policy", .valid = is_pull_policy, .flags = FIELD_NO_HASH, AT_STRING(pull_policy),
         .expects = "one of always, never, missing, if_not_present, build, daily, weekly, every_<duration>"),
     ROW(type_string, "pull_refresh_after", STORED, .flags = FIELD_HIDDEN | FIELD_NO_HASH),
     ROW(type_bool, "read_only", AT_BOOL(read_only)),
-    ROW(type_string, "restart"),
+    ROW(type_string, "restart", .also = "restart_policy"),
     ROW(type_string, "runtime", AT_STRING(runtime)),
     ROW(type_int, "scale", .flags = FIELD_KEEP_ZERO | FIELD_NO_HASH | FIELD_WHOLE),
     ROW(type_objects, "secrets", .object = &object_service_secret, .unique = UNIQUE_KEY),
@@ -311,13 +314,14 @@ static const struct schema_field service_fields[] = {
     ROW(type_bool, "tty", AT_BOOL(tty)),
     ROW(type_object_map, "ulimits", .object = &object_ulimit),
     ROW(type_bool, "use_api_socket", .flags = FIELD_NO_CAST, MISSING),
-    ROW(type_string, "user", AT_STRING(user)),
+    ROW(type_string, "user", .also = "uid", AT_STRING(user)),
     ROW(type_string, "userns_mode", AT_STRING(userns_mode)),
     ROW(type_string, "uts", AT_STRING(uts)),
-    ROW(type_objects, "volumes", .object = &object_mount, .unique = UNIQUE_KEY),
+    ROW(type_objects, "volumes", .also = "mounts", .object = &object_mount, .unique = UNIQUE_KEY),
     ROW(type_strings, "volumes_from", DISTINCT, AT_STRINGS(volumes_from)),
-    ROW(type_string, "working_dir", AT_STRING(working_dir)),
+    ROW(type_string, "working_dir", .also = "workdir cwd", AT_STRING(working_dir)),
     ROW(type_objects, "post_start", .object = &object_hook),
     ROW(type_objects, "pre_stop", .object = &object_hook),
 };
-const struct schema_object object_service = OBJECT("service", service_fields, .extensions = true);
+const struct schema_object object_service =
+    OBJECT("service", service_fields, .usual = "image", .extensions = true);

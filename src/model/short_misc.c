@@ -9,7 +9,7 @@
 
 static struct node *refuse(struct schema_pass *pass, const struct node *in)
 {
-    schema_error(pass, in, NULL, "must be a string or a mapping");
+    schema_expected(pass, in, NULL, "a string or a mapping");
     return NULL;
 }
 
@@ -166,7 +166,7 @@ static void host_from_text(struct schema_pass *pass, struct node *list, const st
     if (text && !split)
         split = strchr(text, ':');
     if (!text)
-        schema_error(pass, item, NULL, "must be a string");
+        schema_expected(pass, item, NULL, "a string");
     else if (!split || !split[1])
         schema_error(pass, item, "write it as HOST=ADDRESS", "'%s' has no address", text);
     else
@@ -182,7 +182,7 @@ static struct node *canon_hosts(struct schema_pass *pass, const struct schema_fi
                                 struct node *in)
 {
     if (in->kind != NODE_LIST && in->kind != NODE_MAP) {
-        schema_error(pass, in, NULL, "must be a mapping or a list of HOST=ADDRESS");
+        schema_expected(pass, in, NULL, "a mapping or a list of HOST=ADDRESS");
         return NULL;
     }
     struct node *list = node_new(pass->arena, NODE_LIST, in);
@@ -199,7 +199,7 @@ static struct node *canon_hosts(struct schema_pass *pass, const struct schema_fi
         for (uint32_t i = 0; i < (many ? e->value->list.count : 1); i++) {
             const struct node *address = many ? e->value->list.items[i] : e->value;
             if (address->kind != NODE_STRING)
-                schema_error(pass, address, NULL, "must be an address, a string");
+                schema_expected(pass, address, NULL, "an address, a string");
             else
                 add_host(pass, list, address, e->key, strlen(e->key), address->text);
         }
@@ -271,7 +271,7 @@ static struct node *canon_context(struct schema_pass *pass, const struct schema_
 {
     if (in->kind == NODE_STRING)
         return node_string(pass->arena, resolve_context(pass, in->text), in);
-    schema_error(pass, in, NULL, "must be a string");
+    schema_expected(pass, in, NULL, "a string");
     return NULL;
 }
 

@@ -194,7 +194,7 @@ static struct node *mount_from_short(struct schema_pass *pass, const struct sche
                                      struct node *in)
 {
     if (in->kind != NODE_STRING) {
-        schema_error(pass, in, NULL, "must be a string or a mapping");
+        schema_expected(pass, in, NULL, "a string or a mapping");
         return NULL;
     }
     struct node *mount = mount_from_text(pass, in);

@@ -138,6 +138,12 @@ static struct node *expand_ports(struct schema_pass *pass, const struct node *at
     return list;
 }
 
+static const char *port_hint(const char *text)
+{
+    bool number = *text && !text[strspn(text, "0123456789")];
+    return number ? "ports go from 1 to 65535" : "write it as [IP:][HOST:]CONTAINER[/PROTOCOL]";
+}
+
 static struct node *port_from_text(struct schema_pass *pass, struct node *in, const char *text)
 {
     static const char form[] = "write it as [IP:][HOST:]CONTAINER[/PROTOCOL]";
@@ -150,9 +156,9 @@ static struct node *port_from_text(struct schema_pass *pass, struct node *in, co
     else if (!ip)
         schema_error(pass, in, "IPv6 addresses stand in brackets", "'%s' is not an IP address", spec.ip);
     else if (!parse_range(spec.container, &container) || container.first == 0)
-        schema_error(pass, in, form, "'%s' is not a container port", spec.container);
+        schema_error(pass, in, port_hint(spec.container), "'%s' is not a container port", spec.container);
     else if (*spec.host && !parse_range(spec.host, &host))
-        schema_error(pass, in, form, "'%s' is not a host port", spec.host);
+        schema_error(pass, in, port_hint(spec.host), "'%s' is not a host port", spec.host);
     else if (!str_eq(protocol, "tcp") && !str_eq(protocol, "udp") && !str_eq(protocol, "sctp"))
         schema_error(pass, in, NULL, "'%s' is not a protocol: tcp, udp or sctp", protocol);
     else if (*spec.host && container.last != container.first &&
@@ -167,7 +173,7 @@ static struct node *port_from_short(struct schema_pass *pass, const struct schem
                                     struct node *in)
 {
     if (in->kind != NODE_STRING && in->kind != NODE_INT) {
-        schema_error(pass, in, NULL, "must be a port: a string, a number or a mapping");
+        schema_expected(pass, in, NULL, "a port: a string, a number or a mapping");
         return NULL;
     }
     return port_from_text(pass, in, scalar_text(pass->arena, in));

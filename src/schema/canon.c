@@ -4,15 +4,108 @@
 #include "base/omap.h"
 #include "base/str.h"
 
-static void unknown_key(struct schema_pass *pass, const struct schema_object *object,
-                        const struct node_entry *entry)
+static const struct schema_field *find_also(const struct schema_object *object, const char *key)
+{
+    size_t n = strlen(key);
+    for (size_t i = 0; i < object->count; i++)
+        for (const char *word = object->fields[i].also; word && *word;) {
+            size_t length = strcspn(word, " ");
+            if (length == n && memcmp(word, key, n) == 0)
+                return &object->fields[i];
+            word += length + strspn(word + length, " ");
+        }
+    return NULL;
+}
+
+static const char *nearest_key(struct schema_pass *pass, const struct schema_object *object, const char *key)
 {
     const char **keys = arena_array(pass->arena, const char *, object->count + 1);
     for (size_t i = 0; i < object->count; i++)
         keys[i] = object->fields[i].key;
-    const char *nearest = word_nearest(entry->key, keys);
+    return word_nearest(key, keys);
+}
+
+/* Where else the key would be right: further out, which is an indentation too many, or one level down. */
+static const char *other_place(struct schema_pass *pass, const struct schema_object *object, const char *key)
+{
+    for (const struct schema_path *p = pass->path; p; p = p->up)
+        if (p->object && schema_find(p->object, key)) {
+            char *outer = schema_path_text(pass->arena, p->up);
+            return arena_printf(pass->arena, "'%s' belongs %s%s%s, further out: is it indented too far?", key,
+                                *outer ? "below '" : "to the top level", outer, *outer ? "'" : "");
+        }
+    for (size_t i = 0; i < object->count; i++) {
+        const struct schema_field *field = &object->fields[i];
+        bool names = field->type == &type_object_map;
+        if (field->object && field->object != object && schema_find(field->object, key))
+            return arena_printf(pass->arena, "'%s' belongs below '%s:'%s", key, field->key,
+                                names ? " and a name" : "");
+    }
+    return NULL;
+}
+
+/* The section that the key stands in has the name of a key: a name or an indentation is wrong there. */
+static const char *misplaced_section(struct schema_pass *pass, const struct schema_object *object)
+{
+    const struct schema_path *p = pass->path;
+    if (!p || !p->key || p->object || !schema_find(object, p->key))
+        return NULL;
+    return arena_printf(pass->arena,
+                        "'%s' is a key of a %s: is the name above it missing, or its indentation wrong?",
+                        p->key, object->name);
+}
+
+/* For a value that should be an object; NULL leaves it to the general rules. */
+static const char *object_hint(struct schema_pass *pass, const struct schema_object *object,
+                               const struct node *in)
+{
+    const char *hint = misplaced_section(pass, object), *text = node_text(in),
+               *colon = text ? strchr(text, ':') : NULL;
+    bool glued = colon && colon > text && colon[1] &&
+                 schema_find(object, arena_strndup(pass->arena, text, (size_t)(colon - text)));
+    if (!hint && object->usual && text && !glued)
+        hint = arena_printf(pass->arena, "write {%s: %.100s}", object->usual, text);
+    return hint;
+}
+
+static bool has_keys_of(const struct schema_object *object, const struct node *map)
+{
+    node_foreach_entry (e, map)
+        if (!schema_find(object, e->key))
+            return false;
+    return node_is(map, NODE_MAP) && map->map.count;
+}
+
+/* A mapping at the top level whose keys are all those of a service, or of another section's objects. */
+static const char *missing_section(struct schema_pass *pass, const struct schema_object *object,
+                                   const struct node *value)
+{
+    const char *sections = NULL;
+    for (size_t i = 0; i < object->count && !pass->path; i++) {
+        const struct schema_field *field = &object->fields[i];
+        if (field->type != &type_object_map || !has_keys_of(field->object, value))
+            continue;
+        sections = sections ? arena_printf(pass->arena, "%s or '%s:'", sections, field->key)
+                            : arena_printf(pass->arena, "'%s:'", field->key);
+    }
+    return sections
+               ? arena_printf(pass->arena, "is %s missing above it, or is it indented too little?", sections)
+               : NULL;
+}
+
+static void unknown_key(struct schema_pass *pass, const struct schema_object *object,
+                        const struct node_entry *entry)
+{
     struct node at = {.file = entry->value->file, .line = entry->line, .col = entry->col};
-    char *hint = nearest ? arena_printf(pass->arena, "did you mean '%s'?", nearest) : NULL;
+    const struct schema_field *also = find_also(object, entry->key);
+    const char *near = also ? also->key : nearest_key(pass, object, entry->key);
+    const char *hint = misplaced_section(pass, object);
+    if (!hint && !near)
+        hint = missing_section(pass, object, entry->value);
+    if (!hint && near)
+        hint = arena_printf(pass->arena, "did you mean '%s'?", near);
+    if (!hint)
+        hint = other_place(pass, object, entry->key);
     schema_error(pass, &at, hint, "unknown key '%s'", entry->key);
 }
 
@@ -71,7 +164,7 @@ static void canon_entry(struct schema_pass *pass, const struct schema_object *ob
         unknown_key(pass, object, e);
         return;
     }
-    struct schema_path frame = {.up = pass->path, .key = e->key};
+    struct schema_path frame = {.up = pass->path, .key = e->key, .object = object};
     pass->path = &frame;
     struct node *value = extension ? e->value : schema_canon_field(pass, field, e->value);
     pass->path = frame.up;
@@ -88,7 +181,7 @@ struct node *schema_canon(struct schema_pass *pass, const struct schema_object *
     if (in->kind != NODE_MAP) {
         if (object->from_short)
             return object->from_short(pass, object, in);
-        schema_error(pass, in, NULL, "must be a mapping");
+        schema_expected(pass, in, object_hint(pass, object, in), "a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
@@ -125,7 +218,7 @@ static struct node *canon_objects(struct schema_pass *pass, const struct schema_
         return list;
     }
     if (in->kind != NODE_LIST) {
-        schema_error(pass, in, NULL, "must be %s", field->type->what);
+        schema_expected(pass, in, NULL, field->type->what);
         return NULL;
     }
     node_foreach_item (i, in) {
@@ -149,7 +242,7 @@ static struct node *map_from_names(struct schema_pass *pass, const struct schema
         struct node *item = in->list.items[i];
         pass->path = &frame;
         if (item->kind != NODE_STRING)
-            schema_error(pass, item, NULL, "must be a string");
+            schema_expected(pass, item, NULL, "a string");
         else if (node_get(map, item->text))
             schema_error(pass, item, NULL, "'%s' stands in the list twice", item->text);
         else
@@ -175,9 +268,8 @@ static struct node *canon_object_map(struct schema_pass *pass, const struct sche
     if (in->kind == NODE_LIST && field->flags & FIELD_LIST_FORM)
         return map_from_names(pass, field, in);
     if (in->kind != NODE_MAP) {
-        schema_error(pass, in, NULL,
-                     field->flags & FIELD_LIST_FORM ? "must be a mapping or a list of names"
-                                                    : "must be a mapping");
+        schema_expected(pass, in, NULL,
+                        field->flags & FIELD_LIST_FORM ? "a mapping or a list of names" : "a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);

@@ -66,7 +66,9 @@ static void check_string(struct schema_pass *pass, const struct schema_field *fi
     if (field->choices && !strv_contains((char *const *)(uintptr_t)field->choices, node->text)) {
         cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
         char *all = strv_join(tmp, (char *const *)(uintptr_t)field->choices, ", ");
-        schema_error(pass, node, NULL, "'%s' is not one of %s", node->text, all);
+        const char *near = word_nearest(node->text, field->choices);
+        schema_error(pass, node, near ? arena_printf(pass->arena, "did you mean '%s'?", near) : NULL,
+                     "'%s' is not one of %s", node->text, all);
     }
     if (field->valid && !field->valid(node->text))
         schema_error(pass, node, NULL, "'%s' is not %s", node->text, field->expects);
@@ -94,7 +96,7 @@ static void check_elements(struct schema_pass *pass, const struct schema_field *
         if (e->value->kind == NODE_MAP)
             schema_check(pass, field->object, e->value);
         else if (e->value->kind == NODE_NULL && !(field->flags & FIELD_NULL_VALUES))
-            schema_error(pass, e->value, NULL, "must be a mapping");
+            schema_expected(pass, e->value, "write its keys below it, indented deeper", "a mapping");
         pass->path = frame.up;
     }
 }
@@ -119,6 +121,15 @@ static void check_value(struct schema_pass *pass, const struct schema_field *fie
         check_elements(pass, field, value);
 }
 
+static const char *choices_hint(struct schema_pass *pass, const struct schema_field *field)
+{
+    if (!field->choices)
+        return NULL;
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    return arena_printf(pass->arena, "it is one of %s",
+                        strv_join(tmp, (char *const *)(uintptr_t)field->choices, ", "));
+}
+
 void schema_check(struct schema_pass *pass, const struct schema_object *object, struct node *tree)
 {
     node_foreach_entry (e, tree) {
@@ -130,7 +141,8 @@ void schema_check(struct schema_pass *pass, const struct schema_object *object, 
     }
     for (size_t i = 0; i < object->count; i++)
         if (object->fields[i].flags & FIELD_REQUIRED && !node_get(tree, object->fields[i].key))
-            schema_error(pass, tree, NULL, "'%s' is missing", object->fields[i].key);
+            schema_error(pass, tree, choices_hint(pass, &object->fields[i]), "'%s' is missing",
+                         object->fields[i].key);
     if (object->check && !pass->partial)
         object->check(pass, tree);
 }

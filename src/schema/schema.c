@@ -34,6 +34,52 @@ void schema_error(struct schema_pass *pass, const struct node *at, const char *h
     pass->report->problem(pass->report, at, schema_path_text(pass->arena, pass->path), true, text, hint);
 }
 
+static const char *describe(struct arena *arena, const struct node *node)
+{
+    switch (node->kind) {
+    case NODE_NULL:
+        return "empty";
+    case NODE_BOOL:
+        return arena_printf(arena, "the boolean %s", node->boolean ? "true" : "false");
+    case NODE_INT:
+    case NODE_FLOAT:
+        return node->text ? arena_printf(arena, "the number %.40s", node->text) : "a number";
+    case NODE_STRING:
+        return arena_printf(arena, "the text '%.40s'", node->text);
+    case NODE_LIST:
+        return "a list";
+    case NODE_MAP:
+        return "a mapping";
+    }
+    return "";
+}
+
+/* What turns the value into what is wanted; `what` names the kinds. */
+static const char *kind_hint(struct arena *arena, const struct node *in, const char *what)
+{
+    bool list = strstr(what, "list") != NULL, mapping = strstr(what, "mapping") != NULL;
+    const char *text = in->kind == NODE_INT ? in->text : node_text(in),
+               *colon = text ? strchr(text, ':') : NULL;
+    if (in->kind == NODE_MAP && list && !mapping && !strstr(what, "string or"))
+        return "put '- ' in front of each element";
+    if (in->kind == NODE_LIST && mapping && !list)
+        return "write 'name: value' without '- ' in front";
+    if (colon && mapping && colon > text && colon[1] && !strpbrk(text, " /"))
+        return arena_printf(arena, "is a blank missing behind the colon of '%.*s:'?", (int)(colon - text),
+                            text);
+    if (text && list && strchr(text, '=') && mapping)
+        return arena_printf(arena, "put '- ' in front, or write '%.*s: ...'", (int)strcspn(text, "="), text);
+    if (text && *text && list && !strchr(what, '=') && !strchr(text, '\n'))
+        return arena_printf(arena, "write [%.40s], or put '- ' in front", text);
+    return NULL;
+}
+
+void schema_expected(struct schema_pass *pass, const struct node *in, const char *hint, const char *what)
+{
+    const char *found = describe(pass->arena, in);
+    schema_error(pass, in, hint ? hint : kind_hint(pass->arena, in, what), "must be %s, not %s", what, found);
+}
+
 void schema_warn(struct schema_pass *pass, const struct node *at, const char *fmt, ...)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();

@@ -91,6 +91,7 @@ struct schema_field {
     int64_t min, max;
     size_t member;        /* offset in the struct + 1; 0: bound by hand or not at all */
     const char *json_key; /* when JSON names it otherwise */
+    const char *also;     /* other words that people write for the key, between blanks */
 };
 
 struct schema_object {
@@ -98,6 +99,7 @@ struct schema_object {
     const struct schema_field *fields;
     size_t count;
     bool extensions;           /* x-* keys may be there */
+    const char *usual;         /* the key that a text alone is meant for, when there is no short form */
     const char *discriminator; /* for MERGE_SAME_KIND */
     /* A value that is no mapping; a list as result stands for several objects. NULL result: was reported. */
     struct node *(*from_short)(struct schema_pass *pass, const struct schema_object *object, struct node *in);
@@ -113,6 +115,7 @@ struct schema_path {
     const struct schema_path *up;
     const char *key; /* NULL: an element of a list */
     uint32_t index;
+    const struct schema_object *object; /* whose key it is; NULL: a name that people choose, or an element */
 };
 
 struct schema_report {
@@ -137,6 +140,8 @@ struct schema_pass {
 
 void schema_error(struct schema_pass *pass, const struct node *at, const char *hint, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* The value is of the wrong kind: "must be WHAT, not a list". Without a hint, one that follows from both. */
+void schema_expected(struct schema_pass *pass, const struct node *in, const char *hint, const char *what);
 void schema_warn(struct schema_pass *pass, const struct node *at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 char *schema_path_text(struct arena *arena, const struct schema_path *path); /* services.web.ports[0] */
 

@@ -13,12 +13,15 @@
 static struct node *wrong_type(struct schema_pass *pass, const struct schema_field *field,
                                const struct node *in)
 {
-    bool quotable = (field->type == &type_string || field->type == &type_duration) &&
-                    (in->kind == NODE_INT || in->kind == NODE_FLOAT || in->kind == NODE_BOOL);
-    const char *unit = field->type == &type_duration ? "s" : "";
-    char *hint =
+    bool quotable =
+        (field->type == &type_string || field->type == &type_duration || field->type == &type_bytes) &&
+        (in->kind == NODE_INT || in->kind == NODE_FLOAT || in->kind == NODE_BOOL);
+    const char *unit = field->type == &type_duration ? "s" : field->type == &type_bytes ? "m" : "";
+    const char *hint =
         quotable ? arena_printf(pass->arena, "write \"%s%s\"", in->text ? in->text : "...", unit) : NULL;
-    schema_error(pass, in, hint, "must be %s", field->type->what);
+    if (field->type == &type_bool)
+        hint = in->kind == NODE_STRING ? "write it without quotes" : "write true or false";
+    schema_expected(pass, in, hint, field->type->what);
     return NULL;
 }
 
@@ -327,7 +330,7 @@ static struct node *mapping_value(struct schema_pass *pass, const struct schema_
         return field->flags & FIELD_NULL_VALUES || in->tag ? in : node_string(pass->arena, "", in);
     const char *text = scalar_text(pass->arena, in);
     if (!text) {
-        schema_error(pass, in, NULL, "must be a string, number, boolean or null");
+        schema_expected(pass, in, NULL, "a string, number, boolean or null");
         return NULL;
     }
     if (in->kind == NODE_STRING)
@@ -335,6 +338,17 @@ static struct node *mapping_value(struct schema_pass *pass, const struct schema_
     struct node *out = node_string(pass->arena, text, in);
     out->tag = in->tag;
     return out;
+}
+
+/* "- KEY: VALUE" is a mapping of one. */
+static const char *pair_hint(struct schema_pass *pass, const struct node *item)
+{
+    if (item->kind != NODE_MAP || item->map.count != 1)
+        return NULL;
+    const struct node_entry *e = &item->map.entries[0];
+    const char *text = scalar_text(pass->arena, e->value);
+    return arena_printf(pass->arena, "write \"%s=%s\", or the whole without '- ' in front", e->key,
+                        text ? text : "");
 }
 
 static struct node *mapping_from_list(struct schema_pass *pass, const struct schema_field *field,
@@ -346,7 +360,7 @@ static struct node *mapping_from_list(struct schema_pass *pass, const struct sch
         if (item->kind != NODE_STRING) {
             struct schema_path frame = {.up = pass->path, .index = i};
             pass->path = &frame;
-            schema_error(pass, item, NULL, "must be a string, KEY=VALUE");
+            schema_expected(pass, item, pair_hint(pass, item), "a string, KEY=VALUE");
             pass->path = frame.up;
             continue;
         }
@@ -385,7 +399,7 @@ static struct node *canon_options(struct schema_pass *pass, const struct schema_
         if (e->value->kind == NODE_BOOL) {
             struct schema_path frame = {.up = pass->path, .key = e->key};
             pass->path = &frame;
-            schema_error(pass, e->value, "put it in quotes", "must be a string or a number");
+            schema_expected(pass, e->value, "put it in quotes", "a string or a number");
             pass->path = frame.up;
         }
     return canon_map(pass, field, in);

@@ -55,7 +55,8 @@ static void test_merge_keys(void **state UNUSED)
 
 static void test_yaml_errors_name_their_place(void **state UNUSED)
 {
-    assert_refused("a: 1\nb:\n  c: 1\n  c: 2\n", "f.yaml:4:3: key 'c' is already defined at line 3");
+    assert_refused("a: 1\nb:\n  c: 1\n  c: 2\n",
+                   "f.yaml:4:3: key 'c' is already defined in line 3, column 3");
     assert_refused("a: *x\n", "f.yaml:1:4: unknown anchor 'x'");
     assert_refused("a: &x [*x]\n", "f.yaml:1:8: anchor 'x' contains itself");
     assert_refused("1: a\n", "f.yaml:1:1: key '1' is no string");
