@@ -10,13 +10,11 @@ static const char *const ansi_choices[] = {"never", "always", "auto", NULL};
 #define OPTIONS struct globals
 
 const struct flag global_flags[] = {
-    FLAG("all-resources", 0, BOOL, all_resources, "Include all resources, even those not used by services",
-         .bits = FLAG_NOT_YET),
+    FLAG("all-resources", 0, BOOL, all_resources, "Include all resources, even those not used by services"),
     FLAG("ansi", 0, STRING, ansi,
          "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")",
          .choices = ansi_choices, .fallback = "auto"),
-    FLAG("compatibility", 0, BOOL, compatibility, "Run compose in backward compatibility mode",
-         .bits = FLAG_NOT_YET),
+    FLAG("compatibility", 0, BOOL, compatibility, "Run compose in backward compatibility mode"),
     FLAG("config", 0, STRING, docker_config, "Location of client config files", .bits = FLAG_HIDDEN),
     FLAG("debug", 'D', BOOL, debug, "Show what is going on inside, on standard error"),
     FLAG("dry-run", 0, BOOL, dry_run, "Execute command in dry run mode"),
@@ -44,12 +42,11 @@ const struct flag global_flags[] = {
 static const struct {
     const char *variable, *flag;
 } variables[] = {
-    {"COMPOSE_ANSI",           "ansi"         },
-    {"COMPOSE_COMPATIBILITY",  "compatibility"},
-    {"COMPOSE_PARALLEL_LIMIT", "parallel"     },
-    {"COMPOSE_PROGRESS",       "progress"     },
-    {"COMPOTE_DEBUG",          "debug"        },
-    {"COMPOTE_ROOT",           "root"         },
+    {"COMPOSE_ANSI",           "ansi"    },
+    {"COMPOSE_PARALLEL_LIMIT", "parallel"},
+    {"COMPOSE_PROGRESS",       "progress"},
+    {"COMPOTE_DEBUG",          "debug"   },
+    {"COMPOTE_ROOT",           "root"    },
 };
 
 int globals_from_environment(const void *owner, struct globals *globals, const struct config *config,

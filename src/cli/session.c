@@ -38,6 +38,8 @@ void session_load_options(const struct app *app, struct load_options *ret)
         .project_directory = g->project_directory,
         .env_files = g->env_files,
         .profiles = g->profiles,
+        .all_resources = g->all_resources,
+        .compatibility = g->compatibility,
         .environment = app->config.environment,
         .cwd = app->config.cwd,
         .with_dependencies = true,

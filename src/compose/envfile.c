@@ -135,10 +135,25 @@ static void resolve_environment(struct loader *l, struct node *service)
     }
 }
 
+/* Files that stay unread are shown as they would be written. */
+static void shorten_env_files(struct node *service)
+{
+    struct node *files = node_get(service, "env_file");
+    node_foreach_item (i, files) {
+        struct node *file = files->list.items[i];
+        if (node_get_bool(file, "required") && !node_get(file, "format"))
+            files->list.items[i] = node_get(file, "path");
+    }
+}
+
 void loader_env_files(struct loader *l, struct node *services)
 {
     node_foreach_entry (e, services) {
         resolve_environment(l, e->value);
+        if (l->options->no_env_resolution) {
+            shorten_env_files(e->value);
+            continue;
+        }
         resolve_env_files(l, e->value, e->key);
         resolve_label_files(l, e->value, e->key);
     }

@@ -118,8 +118,9 @@ static void take_process_environment(struct loader *l)
     l->home = variable(l, "HOME");
 }
 
-static bool is_true(const char *value)
+bool environment_is_true(const struct omap *environment, const char *name)
 {
+    const char *value = omap_get(environment, name);
     return value && (str_eq(value, "1") || strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0);
 }
 
@@ -134,7 +135,7 @@ static int add_dot_env(struct loader *l, const char *dir, struct error *err)
     if (given) {
         for (; *given; given++)
             files = strv_add(l->arena, files, path_join(l->arena, l->cwd, *given));
-    } else if (!is_true(variable(l, "COMPOSE_DISABLE_ENV_FILE"))) {
+    } else if (!environment_is_true(l->environment, "COMPOSE_DISABLE_ENV_FILE")) {
         char *path = path_join(l->arena, dir, ".env");
         if (is_file(path))
             files = strv_add(l->arena, NULL, path);

@@ -118,9 +118,10 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
         loader_consistency(l, tree, rest);
     if (loader_status(l) == 0)
         loader_select(l, tree, rest);
-    if (!l->options->no_env_resolution && loader_status(l) == 0)
+    if (loader_status(l) == 0)
         loader_env_files(l, tree_services(tree));
-    loader_prune(l, tree);
+    if (!l->options->all_resources)
+        loader_prune(l, tree);
     return loader_status(l);
 }
 
@@ -129,6 +130,9 @@ static struct project *make_project(struct loader *l, const void *owner, struct 
 {
     struct project *project = project_bind(owner, tree, disabled, l->arena, l->environment);
     project->name = mem_strdup(project, l->name);
+    bool compatible =
+        l->options->compatibility || environment_is_true(l->environment, "COMPOSE_COMPATIBILITY");
+    project->separator = compatible ? "_" : "-";
     project->working_dir = mem_strdup(project, l->working_dir);
     project->files = strv_dup(project, l->files);
     project->env_files = strv_dup(project, l->env_files);

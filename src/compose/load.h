@@ -18,7 +18,9 @@ struct load_options {
     const char *cwd;
     /* `config` flags */
     bool no_interpolate, no_normalize, no_path_resolution, no_consistency, no_env_resolution;
-    bool explain; /* keep what project_explain needs */
+    bool explain;       /* keep what project_explain needs */
+    bool compatibility; /* names with '_', as Compose 1 made them; or COMPOSE_COMPATIBILITY */
+    bool all_resources; /* keep networks, volumes, configs, secrets and models that no service uses */
 };
 
 /* A list of independent problems; every line is "file:line:col: path: what" and may have a hint. */
@@ -42,6 +44,16 @@ int project_load(const void *owner, const struct load_options *options, struct p
 /* Only the project's name, by the same rules, without looking into more than is needed: for commands on a
  * running project. */
 int project_name_find(const void *owner, const struct load_options *options, char **ret, struct error *err);
+
+/* A variable that the files name. Of several uses the first one with a default or an alternate counts. */
+struct project_variable {
+    char *name, *fallback, *alternate; /* texts as written; NULL: none */
+    bool required;                     /* ${NAME:?...} or ${NAME?...} somewhere */
+};
+
+/* All variables of a project that was loaded with no_interpolate, sorted by name. */
+int project_variables(const void *owner, const struct project *project, struct project_variable ***ret,
+                      size_t *ret_count, struct error *err);
 
 enum config_format { CONFIG_YAML, CONFIG_JSON };
 

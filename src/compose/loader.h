@@ -88,6 +88,7 @@ int loader_find(struct loader *loader, struct error *err);
 /* The variables of .env files: `environment` is looked at first, new ones are added to it. */
 int environment_add_files(struct omap *environment, char *const *files, struct loader *loader,
                           struct error *err);
+bool environment_is_true(const struct omap *environment, const char *name);
 int loader_find_name(struct loader *loader, struct node *const *documents, size_t count, struct error *err);
 const char *environment_lookup(const struct template_scope *scope, const char *name); /* data: an omap */
 
@@ -139,7 +140,7 @@ void loader_consistency(struct loader *loader, const struct node *tree, const st
 /* Moves services whose profiles are not active, then those that are not selected, to `rest`. */
 void loader_activate(struct loader *loader, struct node *tree, struct node *rest);
 void loader_select(struct loader *loader, struct node *tree, struct node *rest);
-/* Drops networks, volumes, configs and secrets that no service uses. */
+/* Drops networks, volumes, configs, secrets and models that no service uses. */
 void loader_prune(struct loader *loader, struct node *tree);
 
 static inline struct node *tree_services(const struct node *tree)

@@ -147,11 +147,13 @@ void loader_prune(struct loader *l, struct node *tree)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *networks = omap_new(tmp), *volumes = omap_new(tmp), *configs = omap_new(tmp),
-                *secrets = omap_new(tmp);
+                *secrets = omap_new(tmp), *models = omap_new(tmp);
     node_foreach_entry (service, tree_services(tree)) {
         const struct node *mounts = node_get(service->value, "volumes");
         node_foreach_entry (e, node_get(service->value, "networks"))
             use(networks, e->key);
+        node_foreach_entry (e, node_get(service->value, "models"))
+            use(models, e->key);
         node_foreach_item (i, mounts)
             if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
                 use(volumes, node_get_text(mounts->list.items[i], "source"));
@@ -164,4 +166,5 @@ void loader_prune(struct loader *l, struct node *tree)
     keep(l, tree, "volumes", volumes);
     keep(l, tree, "configs", configs);
     keep(l, tree, "secrets", secrets);
+    keep(l, tree, "models", models);
 }

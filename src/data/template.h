@@ -22,6 +22,17 @@ struct template_scope {
 
 enum { TEMPLATE_MAX_DEPTH = 64, TEMPLATE_MAX_SIZE = 16 << 20 };
 
+/* One use of a variable. `operand` is what follows the operation, as it is written. */
+struct template_reference {
+    const char *name;
+    char operation; /* '-', '?', '+', or '\0' for the plain forms */
+    const char *operand;
+};
+
+/* Calls `use` for each variable that the text names, those in operands included, whether used or not. */
+int template_references(const char *text, void (*use)(void *data, const struct template_reference *reference),
+                        void *data, struct error *err);
+
 /* The expanded text as a child of `owner`. */
 int template_expand(const void *owner, const char *text, const struct template_scope *scope, char **ret,
                     struct error *err);

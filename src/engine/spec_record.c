@@ -10,7 +10,16 @@ char *spec_container_name(const void *owner, const struct project *project, cons
 {
     if (service->container_name)
         return mem_strdup(owner, service->container_name);
-    return mem_printf(owner, "%s-%s-%d", project->name, service->name, number);
+    return mem_printf(owner, "%s%s%s%s%d", project->name, project->separator, service->name,
+                      project->separator, number);
+}
+
+static char *oneoff_name(const void *owner, const struct project *project, const struct service *service,
+                         const char *id)
+{
+    const char *separator = project->separator;
+    return mem_printf(owner, "%s%s%s%srun%s%.12s", project->name, separator, service->name, separator,
+                      separator, id);
 }
 
 static const char *condition_label(enum depend_condition condition)
@@ -243,8 +252,7 @@ int spec_make_record(const void *owner, struct engine *engine, const struct spec
         record->tty = service->tty;
     } else {
         record->name = request->oneoff->name ? mem_strdup(record, request->oneoff->name)
-                                             : mem_printf(record, "%s-%s-run-%.12s", record->project,
-                                                          service->name, record->id);
+                                             : oneoff_name(record, request->project, service, record->id);
         record->tty = request->oneoff->tty;
         record->auto_remove = request->oneoff->remove;
     }

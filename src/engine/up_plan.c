@@ -1,6 +1,7 @@
 #include "engine/up_plan.h"
 
 #include "engine/joined.h"
+#include "engine/spec.h"
 
 /* What is planned for one service, so that its dependents can wait for it. */
 struct service_plan {
@@ -309,9 +310,7 @@ static int plan_replicas(struct up *up, const struct service *service, struct se
     for (int64_t i = (int64_t)have; i < wanted; i++) {
         struct actual_container *c = mem_new(up->plan, struct actual_container);
         int number = ++highest;
-        char *name = service->container_name
-                         ? service->container_name
-                         : mem_printf(up->plan, "%s-%s-%d", up->plan->project_name, service->name, number);
+        char *name = spec_container_name(up->plan, up->plan->project, service, number);
         struct operation *create = plan_create(up, service, plan, c, number, name);
         mem_append(plan, plan->remakes, plan->remake_count, create);
         mem_append(plan, plan->containers, plan->count, c);
@@ -329,7 +328,8 @@ static char *replica_name(struct up *up, const struct service_plan *plan, const 
         return c->record->name;
     if (plan->ready[i])
         return mem_strdup(up->plan, strchr(plan->ready[i]->id, ' ') + 1);
-    return mem_printf(up->plan, "%s-%s-%zu", up->plan->project_name, service, i + 1);
+    const char *separator = up->plan->project->separator;
+    return mem_printf(up->plan, "%s%s%s%s%zu", up->plan->project_name, separator, service, separator, i + 1);
 }
 
 static struct operation *plan_wait(struct up *up, struct service_plan *dependency, const char *name, size_t i,

@@ -58,7 +58,12 @@ int image_remove(struct image_store *store, const char *reference, char *const *
 int image_prune(struct image_store *store, bool all, char *const *used, char *const *keep, int64_t *ret_bytes,
                 struct error *err);
 
-enum transfer_kind { TRANSFER_PULL, TRANSFER_IMPORT, TRANSFER_LOAD };
+enum transfer_kind {
+    TRANSFER_PULL,
+    TRANSFER_IMPORT,
+    TRANSFER_LOAD,
+    TRANSFER_DIGEST /* only asks the registry what the reference means now; nothing is stored */
+};
 
 struct transfer_event {
     const char *layer; /* short digest, or NULL for the image itself */
@@ -73,8 +78,8 @@ struct transfer_request {
     const char *platform;  /* "linux/arm64", NULL: this machine's */
     const char *path;      /* import, load: the archive; "-" is standard input */
     void (*progress)(void *data, const struct transfer_event *event);
-    /* Called once from the loop. result 0: `image` is there (load: the last one); negative: `err` says why.
-     */
+    /* Called once from the loop. result 0: `image` is there (load: the last one; digest: an image of which
+     * only manifest_digest is known); negative: `err` says why. */
     void (*done)(void *data, int result, struct image *image, const struct error *err);
     void *data;
 };

@@ -70,8 +70,12 @@ static void transfer_finish(struct transfer *transfer, int result, struct error 
     struct transfer_request request = transfer->request;
     struct image *image = NULL;
     transfer_stop(transfer);
-    if (result == 0)
+    if (result == 0 && request.kind == TRANSFER_DIGEST) {
+        image = mem_new(tmp, struct image);
+        image->manifest_digest = mem_strdup(image, transfer->last.manifest);
+    } else if (result == 0) {
         result = load_image(tmp, transfer, transfer->last.manifest, &image, err);
+    }
     if (result < 0 && request.reference && !strstr(err->text, request.reference))
         error_wrap(err, "image %s", request.reference);
     request.done(request.data, result, image, result < 0 ? err : NULL);
@@ -153,8 +157,10 @@ static int on_output(struct loop *loop UNUSED, struct loop_source *source, uint3
     return 0;
 }
 
-static const char *const kind_names[] = {
-    [TRANSFER_PULL] = "pull", [TRANSFER_IMPORT] = "import", [TRANSFER_LOAD] = "load"};
+static const char *const kind_names[] = {[TRANSFER_PULL] = "pull",
+                                         [TRANSFER_IMPORT] = "import",
+                                         [TRANSFER_LOAD] = "load",
+                                         [TRANSFER_DIGEST] = "digest"};
 
 static char **transfer_command(const void *owner, const struct image_store *store,
                                const struct transfer_request *request)

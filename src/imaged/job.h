@@ -2,7 +2,7 @@
 /*
  * compote-image: one transfer into the image store.
  *
- *     compote-image pull|import|load --root=DIR [--config=FILE] [--reference=NAME] [--platform=P]
+ *     compote-image pull|import|load|digest --root=DIR [--config=FILE] [--reference=NAME] [--platform=P]
  * [--path=FILE]
  *
  * Theory of operation. The program that was started is the coordinator. It keeps its privileges, and it is
@@ -47,8 +47,9 @@ struct job {
 /* Directories of the store, its lock, and the removal of what killed transfers left. */
 int job_prepare(struct job *job, struct error *err);
 
-/* The three commands: run the loop to their end and say "done". */
+/* The commands: run the loop to their end and say "done". */
 int job_pull(struct job *job, struct error *err);
+int job_digest(struct job *job, struct error *err); /* "done" tells what the reference points to */
 int job_import(struct job *job, struct error *err);
 int job_load(struct job *job, struct error *err);
 

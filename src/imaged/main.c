@@ -10,10 +10,12 @@
 static const struct {
     const char *name;
     int (*run)(struct job *job, struct error *err);
+    bool stores;
 } commands[] = {
-    {"pull",   job_pull  },
-    {"import", job_import},
-    {"load",   job_load  },
+    {"pull",   job_pull,   true },
+    {"import", job_import, true },
+    {"load",   job_load,   true },
+    {"digest", job_digest, false},
 };
 
 enum { OPTION_ROOT, OPTION_CONFIG, OPTION_REFERENCE, OPTION_PLATFORM, OPTION_PATH, OPTION__COUNT };
@@ -37,7 +39,7 @@ static int read_options(int argc, char **argv, const char *values[OPTION__COUNT]
     if (argc - optind != 1 || !values[OPTION_ROOT])
         return error_set(
             err, EINVAL,
-            "usage: compote-image pull|import|load --root=DIR [--config=FILE] [--reference=NAME] "
+            "usage: compote-image pull|import|load|digest --root=DIR [--config=FILE] [--reference=NAME] "
             "[--platform=P] [--path=FILE]");
     return 0;
 }
@@ -59,13 +61,13 @@ static int run(int argc, char **argv, struct job *job, const void *owner, struct
     r = loop_init(&job->loop, err);
     if (r == 0)
         r = sandbox_new(owner, SANDBOX_FETCH, SANDBOX_UNPACK, &job->sandbox, err);
-    if (r == 0)
-        r = job_prepare(job, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        if (str_eq(commands[i].name, argv[optind]))
-            return commands[i].run(job, err);
+        if (str_eq(commands[i].name, argv[optind])) {
+            r = commands[i].stores ? job_prepare(job, err) : 0;
+            return r < 0 ? r : commands[i].run(job, err);
+        }
     return error_set(err, EINVAL, "unknown command '%s'", argv[optind]);
 }
 

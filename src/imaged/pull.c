@@ -2,7 +2,7 @@
  * pull: reference -> manifest (by way of an index) -> configuration -> layers -> index of the store.
  *
  * The small documents are fetched into memory files and checked here: by their digest wherever one is known,
- * which is everywhere but for the first document behind a tag.
+ * which is everywhere but for the first document behind a tag. `digest` ends with that first document.
  */
 #include "base/str.h"
 #include "base/strv.h"
@@ -35,6 +35,7 @@ struct pull {
     struct manifest *manifest;
     struct image_config *config;
     struct layers *layers;
+    bool only_digest;   /* end at the first document behind the reference */
     char *index_digest; /* of the index the manifest came from, or NULL */
     bool ended;
     int result;
@@ -121,6 +122,10 @@ static int handle_manifest(struct pull *pull, const struct report *report, struc
                        &manifest, err);
     if (r < 0)
         return r;
+    if (pull->only_digest) {
+        pull_end(pull, 0, NULL);
+        return 0;
+    }
     if (manifest->kind == MANIFEST_INDEX)
         return select_manifest(pull, manifest, err);
     pull->manifest = manifest;
@@ -249,13 +254,15 @@ static int pull_destroy(struct pull *pull)
     return 0;
 }
 
-int job_pull(struct job *job, struct error *err)
+static int pull_run(struct job *job, bool only_digest, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct pull *pull = mem_new(tmp, struct pull);
     *pull = (struct pull){
-        .job = job, .manifest_document = {.size = -1, .fd = -1},
-             .config_document = {.size = -1, .fd = -1}
+        .job = job,
+        .only_digest = only_digest,
+        .manifest_document = {.size = -1, .fd = -1},
+        .config_document = {.size = -1, .fd = -1}
     };
     talloc_set_destructor(pull, pull_destroy);
     int r = reference_parse(pull, job->reference, &pull->reference, err);
@@ -267,9 +274,19 @@ int job_pull(struct job *job, struct error *err)
         *err = pull->error;
         r = pull->result;
     }
-    if (r == 0)
+    if (r == 0 && !only_digest)
         r = record_image(pull, err);
     if (r == 0)
         emit_done(&job->emit, pull->manifest_document.digest);
     return r;
+}
+
+int job_pull(struct job *job, struct error *err)
+{
+    return pull_run(job, false, err);
+}
+
+int job_digest(struct job *job, struct error *err)
+{
+    return pull_run(job, true, err);
 }

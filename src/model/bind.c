@@ -7,7 +7,8 @@
 #include "model/tables.h"
 
 /* The config hash: what the service says about its containers, without what only concerns their number, order
- * and making. Canonical JSON does not depend on how the file is written. */
+ * and making. Canonical JSON does not depend on how the file is written; its bytes are those that docker
+ * compose hashes. */
 static char *config_hash(const void *owner, struct arena *arena, const struct node *node)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();

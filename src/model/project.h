@@ -233,6 +233,7 @@ struct file_object {
 
 struct project {
     char *name;
+    const char *separator; /* between the parts of names that are made: "-", or "_" for compatibility */
     char *working_dir;
     char **files;                     /* absolute paths of the Compose files, "-" for standard input */
     char **env_files;                 /* as given, absolute */

@@ -80,16 +80,22 @@ static bool is_path(const char *s)
     return *s == '.' || *s == '/' || *s == '~' || is_drive(s);
 }
 
-/* The next field of `*at`, which goes behind its colon (not one in ${}); NULL when it is empty. */
-static char *next_field(struct arena *arena, const char **at)
+/* The colon behind a field, not one in ${}; or the end. */
+static const char *field_end(const char *s)
 {
-    const char *s = *at, *end = is_drive(s) ? s + 2 : s;
-    for (unsigned open = 0; *end && (*end != ':' || open); end++) {
-        if (str_starts(end, "${"))
+    for (unsigned open = 0; *s && (*s != ':' || open); s++) {
+        if (str_starts(s, "${"))
             open++;
-        else if (*end == '}' && open)
+        else if (*s == '}' && open)
             open--;
     }
+    return s;
+}
+
+/* The next field of `*at`, which goes behind its colon; NULL when it is empty. */
+static char *next_field(struct arena *arena, const char **at)
+{
+    const char *s = *at, *end = field_end(is_drive(s) ? s + 2 : s);
     *at = *end ? end + 1 : end;
     return end == s ? NULL : arena_strndup(arena, s, (size_t)(end - s));
 }
@@ -145,7 +151,7 @@ static struct node *mount_from_text(struct schema_pass *pass, struct node *in)
     }
     bool trailing = at[strlen(at) - 1] == ':';
     char *first = next_field(pass->arena, &at), *second = *at ? next_field(pass->arena, &at) : NULL;
-    bool more = *at != '\0', options_end = !strchr(at, ':');
+    bool more = *at != '\0', options_end = !*field_end(at);
     if (!first || trailing || (!second && more) || (more && *at == ':')) {
         schema_error(pass, in, NULL, "'%s' has an empty part between colons", in->text);
         return NULL;

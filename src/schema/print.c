@@ -136,7 +136,7 @@ static bool is_shown(const struct printer *p, const struct schema_field *field, 
     unsigned hidden = p->format == SCHEMA_HASH ? FIELD_HIDDEN | FIELD_NO_HASH : FIELD_HIDDEN;
     if (field->flags & hidden)
         return false;
-    if (value->kind == NODE_NULL || (p->format == SCHEMA_JSON && field->flags & FIELD_YAML_ONLY))
+    if (value->kind == NODE_NULL || (is_json(p) && field->flags & FIELD_YAML_ONLY))
         return false;
     if (field->flags & FIELD_KEEP_ZERO)
         return true;

@@ -17,6 +17,7 @@ static int setup(void **state)
 {
     struct fixture *f = mem_new(NULL, struct fixture);
     f->project.name = mem_strdup(f, "demo");
+    f->project.separator = "-";
     f->project.services = omap_new(f);
     f->project.disabled = omap_new(f);
     f->project.networks = omap_new(f);
