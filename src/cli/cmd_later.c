@@ -25,7 +25,6 @@ LATER(attach, "attach",
       "Attach local standard input, output, and error streams to a service's running container");
 LATER(build, "build", "Build or rebuild services");
 LATER(commit, "commit", "Create a new image from a service container's changes");
-LATER(events, "events", "Receive real time events from containers");
 LATER(publish, "publish", "Publish compose application");
 LATER(push, "push", "Push service images");
 LATER(stats, "stats", "Display a live stream of container(s) resource usage statistics");

@@ -163,8 +163,8 @@ int engine_rm(const void *owner, struct engine *engine, const char *name, const 
               const struct select_options *options, char ***ret_names, struct error *err);
 
 /*
- * Around a reboot, in all projects. After it: starts what `restart: always` and `unless-stopped` want running.
- * Before it: stops what runs, so that autostart brings it back.
+ * Around a reboot, in all projects. After it: starts what `restart: always` and `unless-stopped` want
+ * running. Before it: stops what runs, so that autostart brings it back.
  */
 int engine_autostart(struct engine *engine, struct error *err);
 int engine_autostop(struct engine *engine, struct error *err);
@@ -222,6 +222,25 @@ int engine_copy(struct engine *engine, const char *name, const struct copy_optio
  * first one, those of `run` after the others. */
 int engine_export(struct engine *engine, const char *name, const char *service, int index, int output,
                   const char *target, struct error *err);
+
+/* Something that happened to a container. */
+struct event {
+    int64_t time; /* ns since the epoch */
+    const char *id, *action, *service;
+    struct omap *attributes; /* char *; those of docker's, and why */
+};
+
+struct events_options {
+    char *const *services; /* NULL: all */
+    int64_t since, until;  /* ns since the epoch; 0: from now on, without end */
+    void (*event)(void *data, const struct event *event);
+    void *data;
+};
+
+/* Hands on what happens to the project's containers, whoever does it, until `until` or the use case is
+ * cancelled. */
+int engine_events(struct engine *engine, const char *name, const struct events_options *options,
+                  struct error *err);
 
 /* A signal to a container's first process, now: also while a use case of this process waits for its end. */
 int engine_signal(struct engine *engine, const struct container_view *container, int signal_number,

@@ -1,6 +1,24 @@
 /* `exec`, and waiting for containers to end. */
 #include "engine/actual.h"
+#include "engine/events.h"
 #include "engine/view.h"
+
+enum { COMMAND_MAX = 1000 }; /* bytes of a command in an event */
+
+static int exec_and_tell(struct engine *engine, const struct container_record *record,
+                         const struct exec_options *options, int *ret_status, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char *id = engine_new_id(tmp), *command = strv_join(tmp, options->argv, " ");
+    command = mem_strndup(tmp, command, COMMAND_MAX);
+    events_tell(engine, record, mem_printf(tmp, "exec_create: %s", command), "execID", id, NULL);
+    events_tell(engine, record, mem_printf(tmp, "exec_start: %s", command), "execID", id, NULL);
+    int r = container_exec(&engine->dirs, record->id, options, ret_status, err);
+    if (r == 0 && !options->detach)
+        events_tell(engine, record, "exec_die", "execID", id, "exitCode", mem_printf(tmp, "%d", *ret_status),
+                    NULL);
+    return r;
+}
 
 int engine_exec(struct engine *engine, const char *name, const char *service, int index,
                 const struct exec_options *options, int *ret_status, struct error *err)
@@ -15,7 +33,7 @@ int engine_exec(struct engine *engine, const char *name, const char *service, in
     r = actual_pick(actual, &pick, &found, err);
     if (r < 0)
         return r;
-    return container_exec(&engine->dirs, found->record->id, options, ret_status, err);
+    return exec_and_tell(engine, found->record, options, ret_status, err);
 }
 
 int engine_signal(struct engine *engine, const struct container_view *container, int signal_number,

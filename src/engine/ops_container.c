@@ -1,4 +1,5 @@
 /* Starting, stopping, waiting for and removing containers. */
+#include "engine/events.h"
 #include "engine/hooks.h"
 #include "engine/ops.h"
 #include "engine/view.h"
@@ -378,6 +379,8 @@ int op_container_remove(struct operation *op, struct error *err)
         r = remove_anonymous_volumes(op, record, err);
     if (r >= 0)
         r = state_container_remove(engine->state, record->id, err);
+    if (r >= 0)
+        events_tell(engine, record, "destroy", NULL);
     return r < 0 ? error_wrap(err, "container %s", record->name) : 0;
 }
 

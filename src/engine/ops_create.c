@@ -3,6 +3,7 @@
  * again as ready; a record that is not ready is removed with all that it leads to by the next plan.
  */
 #include "base/path.h"
+#include "engine/events.h"
 #include "engine/joined.h"
 #include "engine/ops.h"
 #include "engine/spec.h"
@@ -232,6 +233,7 @@ int op_container_create(struct operation *op, struct error *err)
         state_container_remove(engine->state, record->id, &ignored);
         return error_wrap(err, "service %s", op->service->name);
     }
+    events_tell(engine, record, "create", NULL);
     op->container->record = record;
     op->container->status = (struct container_status){.state = STATE_CREATED, .exit_code = -1};
     return 0;

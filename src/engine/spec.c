@@ -2,6 +2,8 @@
  * names it. */
 #include "engine/spec.h"
 
+#include "engine/events.h"
+
 #include "base/path.h"
 #include "base/units.h"
 #include "engine/joined.h"
@@ -432,6 +434,7 @@ int spec_make(const void *owner, struct engine *engine, const struct spec_reques
         service->hostname ? mem_strdup(spec, service->hostname) : mem_printf(spec, "%.12s", record->id);
     spec->domainname = mem_strdup(spec, service->domainname);
     spec->labels = record->labels;
+    spec->event = events_members(spec, record);
     spec->annotations = service->annotations;
     spec->netns = mem_strdup(spec, record->netns);
     spec->runtime = mem_strdup(spec, service->runtime);

@@ -25,6 +25,8 @@ static const struct row {
     TEXT(cgroup),
     TEXT(runtime),
     TEXT(oom_score_adj),
+    TEXT(journal),
+    TEXT(event),
     NUMBER("tty", tty),
     NUMBER("stdin", stdin_open),
     NUMBER("auto_remove", auto_remove),

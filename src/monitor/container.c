@@ -117,6 +117,9 @@ static void start_failed(struct monitor *m, const char *text)
     m->status.state = m->has_run ? STATE_EXITED : STATE_CREATED;
     m->status.finished = m->has_run ? wall_ns() : 0;
     memcpy(m->status.error, message, sizeof(message));
+    char escaped[6 * sizeof(message)];
+    record_event(m, "die", "\"exitCode\":\"%d\",\"error\":\"%.*s\"", code,
+                 (int)json_escape(escaped, message, strlen(message)), escaped);
     record_status(m);
     record_report(m, code == EXIT_NOT_FOUND ? ENOENT : code == EXIT_NOT_EXECUTABLE ? EACCES : EIO, message);
     finish(m);
@@ -181,6 +184,8 @@ static void runtime_ended(struct monitor *m, int status)
     m->status.error[0] = '\0';
     m->status.oom_killed = false;
     m->status.health = m->conf.health ? HEALTH_STARTING : HEALTH_NONE;
+    m->stop_asked = false;
+    record_event(m, "start", "%s", "");
     record_status(m);
     record_report(m, 0, NULL);
     record_note(m);
@@ -234,7 +239,21 @@ static int on_restart(struct loop *loop, struct loop_source *source, uint32_t ev
     return 0;
 }
 
-static void process_ended(struct monitor *m, int exit_code)
+static void tell_end(struct monitor *m, int signal, int64_t lasted)
+{
+    char by_signal[48] = "";
+    if (m->status.oom_killed)
+        record_event(m, "oom", "%s", "");
+    if (signal)
+        snprintf(by_signal, sizeof(by_signal), ",\"signal\":\"%d\"", signal);
+    record_event(m, "die", "\"exitCode\":\"%d\",\"execDuration\":\"%lld\"%s", m->status.exit_code,
+                 (long long)(lasted / ms_ns / 1000), by_signal);
+    if (m->stop_asked)
+        record_event(m, "stop", "%s", "");
+}
+
+/* `signal`: what ended it, 0 when it ended itself or nobody knows. */
+static void process_ended(struct monitor *m, int exit_code, int signal)
 {
     int64_t lasted = loop_now_ns() - m->started_at;
     loop_remove(&m->loop, &m->stop_timer);
@@ -251,6 +270,7 @@ static void process_ended(struct monitor *m, int exit_code)
     m->pidfd = -1;
     bool restart = restart_is_due(m);
     m->status.state = restart ? STATE_RESTARTING : STATE_EXITED;
+    tell_end(m, signal, lasted);
     record_status(m);
     if (!restart)
         clients_finish(m);
@@ -287,6 +307,11 @@ static int exit_code_of(int status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static int signal_of(int status)
+{
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
 void container_reap(struct monitor *m)
 {
     int status;
@@ -298,7 +323,7 @@ void container_reap(struct monitor *m)
     }
     bool unknown_children = m->runtime_pid || health_reap(m);
     if (m->status.pid > 0 && !m->adopted && waitpid(m->status.pid, &status, WNOHANG) == m->status.pid) {
-        process_ended(m, exit_code_of(status));
+        process_ended(m, exit_code_of(status), signal_of(status));
         return;
     }
     while (!unknown_children) {
@@ -306,7 +331,7 @@ void container_reap(struct monitor *m)
         if (pid <= 0)
             return;
         if (pid == m->status.pid && !m->adopted) {
-            process_ended(m, exit_code_of(status));
+            process_ended(m, exit_code_of(status), signal_of(status));
             return;
         }
     }
@@ -356,7 +381,7 @@ static int on_adopted_exit(struct loop *loop UNUSED, struct loop_source *source 
                            uint32_t events UNUSED, void *data, struct error *err UNUSED)
 {
     struct monitor *m = data;
-    process_ended(m, adopted_exit_code(m->pidfd, m->status.pid, m->status.pid_start));
+    process_ended(m, adopted_exit_code(m->pidfd, m->status.pid, m->status.pid_start), 0);
     return 0;
 }
 
@@ -393,6 +418,7 @@ static void kill_all(struct monitor *m)
 {
     if (m->pidfd < 0)
         return;
+    record_event(m, "kill", "\"signal\":\"%d\"", SIGKILL);
     pidfd_signal(m->pidfd, SIGKILL, NULL);
     if (!m->conf.private_pids)
         runtime_call(m, "kill", "--all", "KILL", NULL);
@@ -422,7 +448,10 @@ int container_signal(struct monitor *m, int number, struct error *err)
         kill_all(m);
         return 0;
     }
-    return pidfd_signal(m->pidfd, number, err);
+    r = pidfd_signal(m->pidfd, number, err);
+    if (r == 0)
+        record_event(m, "kill", "\"signal\":\"%d\"", number);
+    return r;
 }
 
 int container_stop_request(struct monitor *m, int64_t grace, struct error *err UNUSED)
@@ -433,16 +462,19 @@ int container_stop_request(struct monitor *m, int64_t grace, struct error *err U
     m->stop_grace_asked = grace;
     if (m->phase == PHASE_WAITING) {
         m->status.state = STATE_EXITED;
+        record_event(m, "stop", "%s", "");
         record_status(m);
         finish(m);
         return 0;
     }
     if (m->phase != PHASE_RUNNING)
         return 0;
+    m->stop_asked = true;
     if (grace == 0) {
         kill_all(m);
         return 0;
     }
+    record_event(m, "kill", "\"signal\":\"%d\"", (int)m->conf.stop_signal);
     pidfd_signal(m->pidfd, (int)m->conf.stop_signal, NULL);
     if (m->status.state == STATE_PAUSED)
         container_freeze(m, false, NULL);
@@ -460,6 +492,7 @@ int container_freeze(struct monitor *m, bool freeze, struct error *err)
     if (r < 0)
         return r;
     m->status.state = freeze ? STATE_PAUSED : STATE_RUNNING;
+    record_event(m, freeze ? "pause" : "unpause", "%s", "");
     record_status(m);
     return 0;
 }

@@ -70,6 +70,18 @@ static void probe_close(struct monitor *m)
     h->runtime_pid = h->pid = 0;
 }
 
+static void tell_health(struct monitor *m)
+{
+    char action[48], escaped[6 * sizeof(m->status.error)];
+    const char *output = m->status.health == HEALTH_UNHEALTHY ? m->status.error : "";
+    snprintf(action, sizeof(action), "health_status: %s", health_state_name(m->status.health));
+    if (*output)
+        record_event(m, action, "\"output\":\"%.*s\"", (int)json_escape(escaped, output, strlen(output)),
+                     escaped);
+    else
+        record_event(m, action, "%s", "");
+}
+
 static void probe_result(struct monitor *m, int code)
 {
     struct health *h = &m->health;
@@ -92,6 +104,8 @@ static void probe_result(struct monitor *m, int code)
     }
     probe_close(m);
     schedule(m);
+    if (m->status.health != before)
+        tell_health(m);
     if (m->status.health != before || code != 0)
         record_status(m);
 }

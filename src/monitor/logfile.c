@@ -110,8 +110,9 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 }
 
 /* At most 6 bytes for each of `size`. */
-static size_t escape(char *to, const unsigned char *p, size_t size)
+size_t json_escape(char *to, const char *text, size_t size)
 {
+    const unsigned char *p = (const unsigned char *)text;
     char *start = to;
     for (size_t i = 0; i < size;) {
         size_t n = utf8_length(p + i, size - i);
@@ -160,7 +161,7 @@ static void add_record(struct logfile *log, enum stream stream, const char *text
     size_t before = log->buffered;
     char *to = log->buffer + before;
     to += put(to, "{\"log\":\"");
-    to += escape(to, (const unsigned char *)text, size);
+    to += json_escape(to, text, size);
     to += put(to, stream == STREAM_OUT ? "\",\"stream\":\"stdout" : "\",\"stream\":\"stderr");
     to += put(to, "\",\"time\":\"");
     to += put(to, time_text);

@@ -14,6 +14,7 @@
  */
 #include "monitor/proto.h"
 #include "monitor/status.h"
+#include "sys/journal.h"
 #include "sys/loop.h"
 
 #include <limits.h>
@@ -32,6 +33,8 @@ struct conf {
     char id[128];
     char command[128]; /* argv[0], for messages */
     char dir[PATH_MAX], run[PATH_MAX], cgroup[PATH_MAX], runtime[PATH_MAX];
+    char journal[PATH_MAX],
+        event[8192];       /* where events go, and what they say about the container; or empty */
     char oom_score_adj[8]; /* of whatever we start: the container's, not our own */
     int64_t tty, stdin_open, auto_remove, private_pids;
     int64_t restart, restart_max;
@@ -87,6 +90,7 @@ struct monitor {
     enum phase phase;
     bool adopted;             /* the container is not our child */
     bool stop_wanted;         /* no restart after this run */
+    bool stop_asked;          /* of this run: its end is a stop */
     bool has_run;             /* at least once: a failure to start is not the first start's any more */
     int64_t stop_grace_asked; /* of a stop that came while starting */
     int lock_fd, report_fd, run_dir_fd;
@@ -114,6 +118,7 @@ struct monitor {
     char pending[CLIENT_MAX][sizeof(struct proto_head) + PROTO_DATA_MAX]; /* apart: rarely touched */
     struct health health;
     char chunk[PROTO_DATA_MAX + sizeof(struct proto_head)];
+    char event_line[JOURNAL_LINE_MAX];
 };
 
 /* conf.c */
@@ -124,6 +129,8 @@ void record_status(struct monitor *m);  /* <run>/status, which everybody reads *
 void record_note(struct monitor *m);    /* the record in the container's directory, for after a reboot */
 void record_durable(struct monitor *m); /* the same, so that it survives a power cut */
 void record_report(struct monitor *m, int code, const char *text); /* once; further calls do nothing */
+void record_event(struct monitor *m, const char *action, const char *attributes, ...)
+    PRINTF_LIKE(3, 4); /* members of a JSON object, or "" */
 int64_t wall_ns(void);
 
 /* container.c */
@@ -153,6 +160,7 @@ void stdio_resize(struct monitor *m, unsigned columns, unsigned rows);
 int logfile_open(struct logfile *log, const struct conf *conf, struct error *err);
 void logfile_write(struct logfile *log, enum stream stream, const char *data, size_t size);
 void logfile_flush(struct logfile *log, bool partial_lines);
+size_t json_escape(char *to, const char *text, size_t size); /* up to six times as long; not NUL-ended */
 
 /* clients.c */
 int clients_listen(struct monitor *m, struct error *err);

@@ -3,6 +3,7 @@
 #include "sys/fd.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <time.h>
 
 int64_t wall_ns(void)
@@ -57,6 +58,26 @@ void record_durable(struct monitor *m)
     cleanup_close int dir = open(m->conf.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir >= 0)
         fsync(dir);
+}
+
+void record_event(struct monitor *m, const char *action, const char *attributes, ...)
+{
+    char *line = m->event_line;
+    size_t room = sizeof(m->event_line);
+    va_list values;
+    if (!m->conf.journal[0])
+        return;
+    int n = snprintf(line, room, "{\"time\":%lld,\"id\":\"%s\",\"action\":\"%s\",%s,\"attributes\":{",
+                     (long long)wall_ns(), m->conf.id, action, m->conf.event);
+    if (n < 0 || (size_t)n >= room)
+        return;
+    va_start(values, attributes);
+    int more = vsnprintf(line + n, room - (size_t)n, attributes, values);
+    va_end(values);
+    if (more < 0 || (size_t)(n + more) + sizeof("}}\n") > room)
+        return;
+    memcpy(line + n + more, "}}\n", 3);
+    journal_append(m->conf.journal, line, (size_t)(n + more) + 3, NULL);
 }
 
 void record_report(struct monitor *m, int code, const char *text)

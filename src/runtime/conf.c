@@ -4,6 +4,7 @@
  */
 #include "runtime/private.h"
 
+#include "sys/fs.h"
 #include "sys/spawn.h"
 
 #include <limits.h>
@@ -137,7 +138,12 @@ int conf_write(const struct bundle *bundle, struct error *err)
         (long long)(spec->log_max_file > 0 ? spec->log_max_file
                     : local                ? 5
                                            : 1));
-    int r = write_health(bundle, &conf, err);
+    char *events = mem_printf(tmp, "%s/events", bundle->dirs->run);
+    int r = fs_mkdir_p(events, 0700, err);
+    if (spec->event && spec->project)
+        conf = mem_append_printf(conf, "journal=%s/%s\nevent=%s\n", events, spec->project, spec->event);
+    if (r == 0)
+        r = write_health(bundle, &conf, err);
     if (r < 0)
         return r;
     return file_renew(mem_printf(tmp, "%s/monitor.conf", paths->dir), conf, 0600, err);

@@ -56,6 +56,7 @@ struct container_spec {
     char *hostname, *domainname;
     struct omap *labels; /* char *; not given to the container, kept with it */
     struct omap *annotations;
+    char *event; /* what its events say about it, for the monitor's lines in the journal (engine/events.h) */
 
     struct mount_spec *mounts;
     size_t mount_count;

@@ -116,6 +116,7 @@ static const struct row spec_rows[] = {
     SPEC(KIND_STR, domainname),
     SPEC(KIND_MAP, labels),
     SPEC(KIND_MAP, annotations),
+    SPEC(KIND_STR, event),
     ROW_LIST(mounts, mount_count, mount_rows),
     ROW_LIST(files, file_count, file_rows),
     SPEC(KIND_STR, hosts),
