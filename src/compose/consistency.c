@@ -114,6 +114,15 @@ static bool is_zero(const struct node *node)
            (node->kind == NODE_FLOAT && node->number == 0) || str_eq(node_text(node), "0");
 }
 
+/* Normalising makes a dependency of it, which is checked as one. */
+static void check_network_mode(const struct checker *c, const struct node *service)
+{
+    const struct node *mode = node_get(service, "network_mode");
+    const char *name = str_after(node_text(mode), "service:");
+    if (name && !node_get(node_get(service, "depends_on"), name) && !node_get(tree_services(c->tree), name))
+        fail(c, mode, NULL, "network_mode: there is no service '%s'", name);
+}
+
 /* Two ways to say the same must agree; a limit is not split over both places. */
 static void check_same(const struct checker *c, const struct node *service, const char *key,
                        const struct node *section, const char *other, const char *path)
@@ -186,10 +195,11 @@ static void check_contexts(struct checker *c, const struct node *build)
 static void check_service(struct checker *c, const struct node *service)
 {
     const struct node *build = node_get(service, "build"), *mode = node_get(service, "network_mode");
+    const struct node *networks = node_get(service, "networks");
     const struct node *platform = node_get(service, "platform"), *platforms = node_get(build, "platforms");
     if (str_is_empty(node_get_text(service, "image")) && !build && !node_get(service, "provider"))
         fail(c, service, "add 'image:' or 'build:'", "has neither an image nor a build context specified");
-    if (mode && node_get(service, "networks"))
+    if (mode && node_is(networks, NODE_MAP) && networks->map.count)
         fail(c, mode, "remove one of them", "declares mutually exclusive 'network_mode' and 'networks'");
     if (node_is(platforms, NODE_LIST) && platforms->list.count && platform) {
         bool found = false;
@@ -199,6 +209,7 @@ static void check_service(struct checker *c, const struct node *service)
             fail(c, platforms, NULL, "build.platforms must include the service's platform '%s'",
                  platform->text);
     }
+    check_network_mode(c, service);
     check_contexts(c, build);
     check_references(c, service);
     check_dependencies(c, service);

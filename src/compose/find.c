@@ -282,10 +282,11 @@ int loader_find_name(struct loader *l, struct node *const *documents, size_t cou
         }
     if (name) {
         char *text;
-        int r = interpolate_text(l, name, &text, err);
+        int r = l->options->no_interpolate ? 0 : interpolate_text(l, name, &text, err);
         if (r < 0)
             return error_wrap(err, "name");
-        l->name = normalized_name(l->arena, text);
+        const char *wanted = l->options->no_interpolate ? name : text;
+        l->name = l->options->no_normalize ? mem_strdup(l->arena, wanted) : normalized_name(l->arena, wanted);
     }
     if (str_is_empty(l->name)) {
         l->name = normalized_name(l->arena, path_name(l->working_dir));

@@ -82,7 +82,7 @@ static int complete(struct loader *l, struct node *tree)
     if (tree->map.count == 0) {
         error_set(&nothing, EINVAL, "empty compose file");
         loader_failed(l, &nothing);
-    } else if (!node_is(tree_services(tree), NODE_MAP)) {
+    } else if (!node_is(tree_services(tree), NODE_MAP) && !l->options->no_interpolate) {
         schema_put(l->arena, &object_project, tree, "services", node_new(l->arena, NODE_MAP, tree));
     }
     return loader_status(l);

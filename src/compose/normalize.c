@@ -139,6 +139,18 @@ static void normalize_service(struct loader *l, struct node *tree, struct node *
     imply_dependencies(l, service);
 }
 
+/* Only after merging: lists of several files are appended, single values replaced. */
+static void list_provider_options(struct loader *l, struct node *service)
+{
+    node_foreach_entry (e, node_get(node_get(service, "provider"), "options")) {
+        if (e->value->kind == NODE_LIST)
+            continue;
+        struct node *list = node_new(l->arena, NODE_LIST, e->value);
+        node_list_add(l->arena, list, e->value);
+        e->value = list;
+    }
+}
+
 static void fill_service(struct loader *l, struct node *service)
 {
     const struct load_options *o = l->options;
@@ -150,6 +162,7 @@ static void fill_service(struct loader *l, struct node *service)
     if (!o->no_interpolate) {
         hosts_sort(node_get(service, "extra_hosts"));
         hosts_sort(node_get(node_get(service, "build"), "extra_hosts"));
+        list_provider_options(l, service);
     }
 }
 

@@ -68,7 +68,7 @@ static char *make_hosts(struct container_spec *spec, const struct spec_request *
     omap_foreach (e, request->service->extra_hosts) {
         for (char **address = e->value; address && *address; address++) {
             const char *a = strcmp(*address, "host-gateway") == 0 ? gateway : *address;
-            if (a)
+            if (a && *a)
                 text = mem_append_printf(text, "%s\t%s\n", a, e->key);
         }
     }

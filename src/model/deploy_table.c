@@ -63,8 +63,9 @@ static struct node *device_request_from_all(struct schema_pass *pass, const stru
 
 static void device_request_finish(struct schema_pass *pass, struct node *map)
 {
+    struct node *all = pass->lenient ? node_string(pass->arena, "all", map) : node_int(pass->arena, -1, map);
     if (!node_get(map, "count") && !node_get(map, "device_ids"))
-        schema_put(pass->arena, &object_device_request, map, "count", node_int(pass->arena, -1, map));
+        schema_put(pass->arena, &object_device_request, map, "count", all);
 }
 
 static void device_request_check(struct schema_pass *pass, const struct node *map)
@@ -187,14 +188,22 @@ static const struct schema_field develop_fields[] = {
 };
 const struct schema_object object_develop = OBJECT("develop", develop_fields, .extensions = true);
 
+static struct node *canon_attestation(struct schema_pass *pass, const struct schema_field *field,
+                                      struct node *in)
+{
+    return type_scalar_string.canon(pass, field, in);
+}
+static const struct schema_type type_attestation = {"a boolean or a string", canon_attestation, NULL,
+                                                    .canonical_raw = true};
+
 static const struct schema_field build_fields[] = {
     ROW(type_context, "context"),
     ROW(type_string, "dockerfile"),
     ROW(type_string, "dockerfile_inline"),
     ROW(type_strings, "entitlements"),
     ROW(type_mapping, "args", .flags = FIELD_NULL_VALUES),
-    ROW(type_scalar_string, "provenance"),
-    ROW(type_scalar_string, "sbom"),
+    ROW(type_attestation, "provenance"),
+    ROW(type_attestation, "sbom"),
     ROW(type_ssh, "ssh"),
     ROW(type_mapping, "labels"),
     ROW(type_strings, "cache_from"),

@@ -170,25 +170,25 @@ static const struct schema_field blkio_fields[] = {
 };
 static const struct schema_object object_blkio = OBJECT("blkio_config", blkio_fields);
 
-static struct node *canon_provider_options(struct schema_pass *pass, const struct schema_field *field,
+/* A value or a list of values; the project has lists (loader_fill). */
+static struct node *canon_provider_options(struct schema_pass *pass, const struct schema_field *field UNUSED,
                                            struct node *in)
 {
+    static const struct schema_field option_field = {.type = &type_scalar_list, .unique = UNIQUE_ONCE};
     if (in->kind != NODE_MAP) {
         schema_expected(pass, in, NULL, "a mapping");
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
     node_foreach_entry (e, in) {
-        struct node *list = node_new(pass->arena, NODE_LIST, e->value);
-        struct node *values = e->value;
-        uint32_t count = values->kind == NODE_LIST ? values->list.count : 1;
-        for (uint32_t i = 0; i < count; i++) {
-            struct node *item = values->kind == NODE_LIST ? values->list.items[i] : values;
-            struct node *text = type_scalar_string.canon(pass, field, item);
-            if (text)
-                node_list_add(pass->arena, list, text);
-        }
-        node_set(pass->arena, map, e->key, list);
+        struct schema_path frame = {.up = pass->path, .key = e->key};
+        pass->path = &frame;
+        const struct schema_type *type =
+            e->value->kind == NODE_LIST ? &type_scalar_list : &type_scalar_string;
+        struct node *value = type->canon(pass, &option_field, e->value);
+        if (value)
+            node_set(pass->arena, map, e->key, value);
+        pass->path = frame.up;
     }
     return map;
 }
@@ -231,7 +231,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_string, "cgroup_parent", AT_STRING(cgroup_parent)),
     ROW(type_string, "cgroup", .choices = cgroup_choices, AT_STRING(cgroup)),
     ROW(type_int, "cpu_count", STORED, .ranged = true, .min = 0, .max = INT64_MAX),
-    ROW(type_number, "cpu_percent", STORED, .flags = FIELD_WHOLE),
+    ROW(type_number, "cpu_percent", STORED, .flags = FIELD_WHOLE, .ranged = true, .max = 100),
     ROW(type_int, "cpu_period", AT_INT(cpu_period)),
     ROW(type_int, "cpu_quota", AT_INT(cpu_quota)),
     ROW(type_int, "cpu_rt_period", AT_INT(cpu_rt_period)),
@@ -250,7 +250,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_object, "deploy", .object = &object_deploy, .flags = FIELD_NULLABLE),
     ROW(type_strings, "device_cgroup_rules", DISTINCT, AT_STRINGS(devices_cgroup_rules)),
     ROW(type_objects, "devices", .object = &object_device, .unique = UNIQUE_KEY),
-    ROW(type_string_list, "dns", ONCE, AT_STRINGS(dns)),
+    ROW(type_string_list, "dns", ONCE, .flags = FIELD_SKIP_EMPTY, AT_STRINGS(dns)),
     ROW(type_strings, "dns_opt", ONCE, AT_STRINGS(dns_opt)),
     ROW(type_string_list, "dns_search", ONCE, .flags = FIELD_RAW_ALONE, AT_STRINGS(dns_search)),
     ROW(type_string, "domainname", AT_STRING(domainname)),
@@ -273,7 +273,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_string, "ipc", AT_STRING(ipc)),
     ROW(type_string, "isolation", STORED),
     ROW(type_mapping, "labels", AT_MAP(labels)),
-    ROW(type_string_list, "label_file", ONCE, .flags = FIELD_NO_HASH),
+    ROW(type_path_list, "label_file", ONCE, .flags = FIELD_NO_HASH),
     ROW(type_strings, "links", ONCE, AT_STRINGS(links)),
     ROW(type_object, "logging", .object = &object_logging, .merge = MERGE_SAME_KIND),
     ROW(type_bytes, "mem_limit", .also = "memory mem ram", AT_INT(mem_limit)),

@@ -147,9 +147,8 @@ const struct schema_object object_ulimit =
     OBJECT("ulimit", ulimit_fields, .extensions = true, .from_short = ulimit_from_number);
 
 static void add_host(struct schema_pass *pass, struct node *list, const struct node *at, const char *host,
-                     size_t host_length, const char *address)
+                     size_t host_length, const char *address, size_t n)
 {
-    size_t n = strlen(address);
     if (n >= 2 && address[0] == '[' && address[n - 1] == ']') {
         address++;
         n -= 2;
@@ -167,10 +166,16 @@ static void host_from_text(struct schema_pass *pass, struct node *list, const st
         split = strchr(text, ':');
     if (!text)
         schema_expected(pass, item, NULL, "a string");
-    else if (!split || !split[1])
+    else if (!split)
         schema_error(pass, item, "write it as HOST=ADDRESS", "'%s' has no address", text);
-    else
-        add_host(pass, list, item, text, (size_t)(split - text), split + 1);
+    if (!split)
+        return;
+    for (const char *address = split + 1, *end;; address = end + 1) {
+        end = address + strcspn(address, ",");
+        add_host(pass, list, item, text, (size_t)(split - text), address, (size_t)(end - address));
+        if (!*end)
+            break;
+    }
 }
 
 static int by_text(const void *a, const void *b)
@@ -186,6 +191,7 @@ static struct node *canon_hosts(struct schema_pass *pass, const struct schema_fi
         return NULL;
     }
     struct node *list = node_new(pass->arena, NODE_LIST, in);
+    refuse_twice(pass, in);
     node_foreach_item (i, in) {
         struct schema_path frame = {.up = pass->path, .index = i};
         pass->path = &frame;
@@ -201,7 +207,7 @@ static struct node *canon_hosts(struct schema_pass *pass, const struct schema_fi
             if (address->kind != NODE_STRING)
                 schema_expected(pass, address, NULL, "an address, a string");
             else
-                add_host(pass, list, address, e->key, strlen(e->key), address->text);
+                add_host(pass, list, address, e->key, strlen(e->key), address->text, strlen(address->text));
         }
         pass->path = frame.up;
     }
@@ -216,36 +222,41 @@ void hosts_sort(struct node *list)
         qsort(list->list.items, list->list.count, sizeof(*list->list.items), by_text);
 }
 
-static void add_ssh(struct schema_pass *pass, struct node *list, const char *id, const char *path,
+/* Lists of ID=PATH; a mapping while variables are not replaced. */
+static void add_ssh(struct schema_pass *pass, struct node *keys, const char *id, const char *path,
                     const struct node *at)
 {
-    const char *text = id;
-    if (!str_is_empty(path))
-        text = arena_printf(pass->arena, "%s=%s", id, path_resolve(pass, path));
-    node_list_add(pass->arena, list, node_string(pass->arena, text, at));
+    const char *text = str_is_empty(path) ? NULL : path_resolve(pass, path);
+    if (pass->lenient)
+        node_set(pass->arena, keys, id,
+                 text ? node_string(pass->arena, text, at) : node_new(pass->arena, NODE_NULL, at));
+    else
+        node_list_add(pass->arena, keys,
+                      node_string(pass->arena, text ? arena_printf(pass->arena, "%s=%s", id, text) : id, at));
 }
 
 static struct node *canon_ssh(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
-    struct node *list = node_new(pass->arena, NODE_LIST, in);
+    struct node *keys = node_new(pass->arena, pass->lenient ? NODE_MAP : NODE_LIST, in);
     struct node *all =
         in->kind == NODE_LIST ? type_strings.canon(pass, field, in) : type_options.canon(pass, field, in);
     if (!all)
         return NULL;
     node_foreach_entry (e, all)
-        add_ssh(pass, list, e->key, node_text(e->value), e->value);
+        add_ssh(pass, keys, e->key, node_text(e->value), e->value);
     node_foreach_item (i, all) {
         const struct node *item = all->list.items[i];
         size_t id = strcspn(item->text, "=");
         if (!item->text[id] && !str_eq(item->text, "default"))
             schema_error(pass, item, "write ID=PATH", "'%s' names no file of a key", item->text);
         else
-            add_ssh(pass, list, arena_strndup(pass->arena, item->text, id),
+            add_ssh(pass, keys, arena_strndup(pass->arena, item->text, id),
                     item->text[id] ? item->text + id + 1 : NULL, item);
     }
-    return list;
+    return keys;
 }
-const struct schema_type type_ssh = {"a mapping or a list of ID[=PATH]", canon_ssh, NULL};
+const struct schema_type type_ssh = {"a mapping or a list of ID[=PATH]", canon_ssh, NULL,
+                                     .canonical_raw = true};
 
 bool context_is_remote(const char *text)
 {

@@ -199,11 +199,20 @@ static const char *port_key(struct arena *arena, const struct node *map)
                         node_get_text(map, "protocol"));
 }
 
+static bool is_address(const char *text)
+{
+    uint8_t bytes[16];
+    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
 static void port_check(struct schema_pass *pass, const struct node *map)
 {
     struct port_range range;
     const struct node *published = node_get(map, "published");
+    const struct node *ip = node_get(map, "host_ip");
     const char *text = node_text(published);
+    if (node_text(ip) && !(pass->lenient && strchr(ip->text, '$')) && !is_address(ip->text))
+        schema_error(pass, ip, NULL, "'%s' is not an IP address", ip->text);
     if (text && !(pass->lenient && strchr(text, '$')) && !parse_range(text, &range))
         schema_error(pass, published, NULL, "'%s' is not a port or a range of ports", text);
 }

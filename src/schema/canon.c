@@ -122,10 +122,15 @@ static void missing_support(struct schema_pass *pass, const struct schema_field 
     schema_warn(pass, at, "is not acted on yet");
 }
 
-static bool has_variables(const struct node *list)
+static bool has_variables(const struct node *node)
 {
-    node_foreach_item (i, list)
-        if (node_text(list->list.items[i]) && strchr(list->list.items[i]->text, '$'))
+    if (node->kind == NODE_STRING)
+        return strchr(node->text, '$') != NULL;
+    node_foreach_item (i, node)
+        if (has_variables(node->list.items[i]))
+            return true;
+    node_foreach_entry (e, node)
+        if (has_variables(e->value))
             return true;
     return false;
 }
@@ -145,6 +150,8 @@ struct node *schema_canon_field(struct schema_pass *pass, const struct schema_fi
     if (pass->lenient && stays_raw(field)) {
         if (field->type->raw_kinds && !(field->type->raw_kinds & 1U << in->kind))
             schema_error(pass, in, NULL, "must be %s", field->type->what);
+        else if (!has_variables(in)) /* what it means is known, so it must be right */
+            field->type->canon(pass, field, node_copy(pass->arena, in));
         return in;
     }
     struct node *out = field->type->canon(pass, field, in);

@@ -76,7 +76,8 @@ static void check_string(struct schema_pass *pass, const struct schema_field *fi
 
 static void check_range(struct schema_pass *pass, const struct schema_field *field, const struct node *node)
 {
-    if (field->ranged && (node->integer < field->min || node->integer > field->max))
+    double number = node->kind == NODE_INT ? (double)node->integer : node->number;
+    if (field->ranged && (number < (double)field->min || number > (double)field->max))
         schema_error(pass, node, NULL, "must be between %lld and %lld", (long long)field->min,
                      (long long)field->max);
 }
@@ -111,7 +112,7 @@ static void check_value(struct schema_pass *pass, const struct schema_field *fie
     }
     if (value->kind == NODE_STRING)
         check_string(pass, field, value);
-    if (value->kind == NODE_INT)
+    if (value->kind == NODE_INT || value->kind == NODE_FLOAT)
         check_range(pass, field, value);
     if (value->kind == NODE_LIST)
         make_unique(pass, field, value);

@@ -65,6 +65,7 @@ enum {
     FIELD_YAML_ONLY = 1 << 13,  /* left out of JSON */
     FIELD_RAW_ALONE = 1 << 14,  /* without interpolation: a string alone stays one */
     FIELD_RAW_LIST = 1 << 15,   /* without interpolation: one variable keeps all short forms of the list */
+    FIELD_SKIP_EMPTY = 1 << 16, /* lists: empty strings are left out */
 };
 
 struct schema_type {
@@ -87,7 +88,7 @@ struct schema_field {
     const char *const *choices;      /* NULL-ended, for strings */
     bool (*valid)(const char *text); /* for strings; `expects` says what it wants */
     const char *expects;
-    bool ranged; /* integers, and sizes */
+    bool ranged; /* numbers and sizes */
     int64_t min, max;
     size_t member;        /* offset in the struct + 1; 0: bound by hand or not at all */
     const char *json_key; /* when JSON names it otherwise */

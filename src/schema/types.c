@@ -7,6 +7,7 @@
 #include "base/strv.h"
 #include "base/units.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 
@@ -246,9 +247,11 @@ static struct node *canon_list(struct schema_pass *pass, const struct schema_fie
                                bool alone, const struct schema_type *element)
 {
     struct schema_field item_field = {.type = element, .flags = field->flags};
+    bool skip_empty = field->flags & FIELD_SKIP_EMPTY;
     if (in->kind == NODE_STRING && alone) {
         struct node *list = node_new(pass->arena, NODE_LIST, in);
-        node_list_add(pass->arena, list, in);
+        if (!skip_empty || *in->text)
+            node_list_add(pass->arena, list, in);
         return list;
     }
     if (in->kind != NODE_LIST)
@@ -258,7 +261,7 @@ static struct node *canon_list(struct schema_pass *pass, const struct schema_fie
         struct schema_path frame = {.up = pass->path, .index = i};
         pass->path = &frame;
         struct node *item = element->canon(pass, &item_field, in->list.items[i]);
-        if (item)
+        if (item && !(skip_empty && node_text(item) && !*item->text))
             in->list.items[kept++] = item;
         pass->path = frame.up;
     }
@@ -277,8 +280,16 @@ static struct node *canon_string_list(struct schema_pass *pass, const struct sch
     return canon_list(pass, field, in, true, &type_string);
 }
 
-/* Elements that are the same as written; 1 and "1" are not. */
-static void refuse_twice(struct schema_pass *pass, const struct node *list)
+static struct node *canon_path_list(struct schema_pass *pass, const struct schema_field *field,
+                                    struct node *in)
+{
+    struct node *list = canon_list(pass, field, in, true, &type_string);
+    node_foreach_item (i, list)
+        list->list.items[i] = canon_path(pass, field, list->list.items[i]);
+    return list;
+}
+
+void refuse_twice(struct schema_pass *pass, const struct node *list)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct omap *seen = omap_new(tmp);
@@ -370,6 +381,9 @@ static struct node *mapping_from_list(struct schema_pass *pass, const struct sch
                                                                 : node_string(pass->arena, "", item);
         const char *key =
             equals ? arena_strndup(pass->arena, item->text, (size_t)(equals - item->text)) : item->text;
+        if (field->flags & FIELD_NULL_VALUES && *key && isspace((unsigned char)key[strlen(key) - 1]))
+            schema_error(pass, item, "write NAME=VALUE without it", "there is a space behind the name '%s'",
+                         key);
         node_set(pass->arena, map, key, value);
     }
     return map;
@@ -448,6 +462,8 @@ const struct schema_type type_strings = {"a list of strings", canon_strings, bin
                                          .raw_kinds = RAW_LIST};
 const struct schema_type type_string_list = {"a string or a list of strings", canon_string_list, bind_strings,
                                              .raw_kinds = RAW_STRING | RAW_LIST};
+const struct schema_type type_path_list = {"a path or a list of paths", canon_path_list, bind_strings,
+                                           .canonical_raw = true};
 const struct schema_type type_scalar_list = {"a list of strings or numbers", canon_scalar_list, bind_strings,
                                              .raw_kinds = RAW_LIST};
 const struct schema_type type_command = {"a string or a list of strings", canon_command, bind_strings,

@@ -13,6 +13,7 @@ extern const struct schema_type type_duration;      /* int64_t, nanoseconds */
 extern const struct schema_type type_file_mode;     /* int64_t */
 extern const struct schema_type type_strings;       /* char **; a list */
 extern const struct schema_type type_string_list;   /* char **; a string or a list */
+extern const struct schema_type type_path_list;     /* char **; a string or a list, made absolute */
 extern const struct schema_type type_scalar_list;   /* char **; numbers are taken as text */
 extern const struct schema_type type_command;       /* char **; a string is split like a shell does */
 extern const struct schema_type type_mapping;       /* struct omap * of char *; a map or a list of K=V */
@@ -29,6 +30,8 @@ extern const struct schema_type type_any;        /* by hand; taken as it is */
  */
 struct node *command_split(struct arena *arena, const char *text, const struct node *at,
                            const char **ret_rest);
+/* Reports elements of a list that are the same as written; 1 and "1" are not. */
+void refuse_twice(struct schema_pass *pass, const struct node *list);
 /* A scalar as text, the way docker compose makes strings of numbers; NULL for lists, maps and null. */
 const char *scalar_text(struct arena *arena, const struct node *node);
 /* Absolute form of a path from a Compose file: ~ and relative ones resolved by the pass. */
