@@ -6,6 +6,7 @@
 
 #include "base/path.h"
 #include "base/units.h"
+#include "data/node.h"
 #include "engine/joined.h"
 #include "sys/fs.h"
 
@@ -112,7 +113,7 @@ static int make_resolv_conf(struct container_spec *spec, const struct spec_reque
 static void add_file(struct container_spec *spec, const struct file_reference *use,
                      const struct file_object *object, const char *default_dir)
 {
-    struct file_spec file = {.uid = 0, .gid = 0, .mode = 0444};
+    struct file_spec file = {.uid = -1, .gid = -1, .mode = use->mode};
     const char *target = use->target ? use->target : use->source;
     file.target = path_join(spec, default_dir, target);
     if (object->file)
@@ -124,8 +125,6 @@ static void add_file(struct container_spec *spec, const struct file_reference *u
         file.uid = (int64_t)n;
     if (str_to_u64(use->gid, 0, UINT32_MAX - 1, &n))
         file.gid = (int64_t)n;
-    if (use->mode >= 0)
-        file.mode = use->mode;
     mem_append(spec, spec->files, spec->file_count, file);
 }
 
@@ -145,6 +144,9 @@ static int make_files(struct container_spec *spec, const struct spec_request *re
             return error_set(err, ENOTSUP, "unsupported external %s %s", kind, use->source);
         if (object->file && access(object->file, R_OK) < 0)
             return error_errno(err, "%s %s: file '%s'", kind, use->source, object->file);
+        if (!object->file && !object->content)
+            return error_set(err, EINVAL, "environment variable \"%s\" required by %s \"%s\" is not set",
+                             object->environment ? object->environment : "", kind, use->source);
         add_file(spec, use, object, secret ? "/run/secrets" : "/");
     }
     return 0;
@@ -313,6 +315,45 @@ static void make_resources(struct container_spec *spec, const struct service *se
     spec->shm_size = service->shm_size;
 }
 
+/* A seccomp profile is a file beside the Compose file. */
+static const char *security_option(struct container_spec *spec, const struct spec_request *request,
+                                   const char *option)
+{
+    static const char *const words[] = {"unconfined", "builtin", "default", NULL};
+    const char *profile = str_after(option, "seccomp=");
+    profile = profile ? profile : str_after(option, "seccomp:");
+    if (!profile || *profile == '/' || strv_contains((char *const *)(uintptr_t)words, profile))
+        return option;
+    return mem_printf(spec, "seccomp=%s", path_join(spec, request->project->working_dir, profile));
+}
+
+static int check_seccomp(const struct container_spec *spec, struct error *err)
+{
+    for (char **o = spec->security_opt; o && *o; o++) {
+        const char *path = str_after(*o, "seccomp=");
+        if (path && *path == '/' && access(path, R_OK) < 0)
+            return error_errno(err, "security_opt: seccomp profile '%s'", path);
+    }
+    return 0;
+}
+
+/* What is for other platforms, or needs what compote does not have. */
+static int check_platform(const struct service *service, struct error *err)
+{
+    const char *isolation = node_get_text(service->node, "isolation");
+    if (!str_is_empty(service->userns_mode) && strcmp(service->userns_mode, "host") != 0)
+        return error_set(err, ENOTSUP, "userns_mode '%s' is not available (host is)", service->userns_mode);
+    if (!str_is_empty(isolation) && strcmp(isolation, "default") != 0)
+        return error_set(err, ENOTSUP, "isolation '%s' is for Windows (here there is default)", isolation);
+    if (node_get(service->node, "credential_spec"))
+        return error_set(err, ENOTSUP, "credential_spec is for Windows");
+    if (node_get(service->node, "storage_opt"))
+        return error_set(err, ENOTSUP,
+                         "storage_opt: a limit for what a container writes needs project quotas, which are "
+                         "not available");
+    return 0;
+}
+
 static void make_security(struct container_spec *spec, const struct spec_request *request)
 {
     const struct service *service = request->service;
@@ -325,7 +366,8 @@ static void make_security(struct container_spec *spec, const struct spec_request
         spec->cap_add = strv_extend(spec, spec->cap_add, oneoff->cap_add);
         spec->cap_drop = strv_extend(spec, spec->cap_drop, oneoff->cap_drop);
     }
-    spec->security_opt = strv_dup(spec, service->security_opt);
+    for (char **o = service->security_opt; o && *o; o++)
+        spec->security_opt = strv_add(spec, spec->security_opt, security_option(spec, request, *o));
     for (char **o = spec->security_opt; o && *o; o++)
         spec->no_new_privileges |= strcmp(*o, "no-new-privileges") == 0 ||
                                    strcmp(*o, "no-new-privileges:true") == 0 ||
@@ -358,6 +400,8 @@ static void make_process(struct container_spec *spec, const struct spec_request 
     if (!oneoff) {
         spec->restart = service->restart;
         spec->restart_max = service->restart_max;
+        spec->restart_delay = service->restart_delay;
+        spec->restart_window = service->restart_window;
     }
 }
 
@@ -500,7 +544,11 @@ static int check_service(const struct project *project, const struct service *se
         if (!ulimit_is_known(e->key))
             return error_set(err, EINVAL, "'%s' is not an ulimit", e->key);
     make_security(spec, &request);
-    int r = make_logging(spec, service, err);
+    int r = check_platform(service, err);
+    if (r == 0)
+        r = check_seccomp(spec, err);
+    if (r == 0)
+        r = make_logging(spec, service, err);
     if (r == 0)
         r = container_devices_check(spec, err);
     for (size_t i = 0; r == 0 && i < service->volume_count; i++)

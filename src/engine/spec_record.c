@@ -176,43 +176,76 @@ static int protocol_number(const char *protocol)
     return str_eq(protocol, "udp") ? IPPROTO_UDP : str_eq(protocol, "sctp") ? IPPROTO_SCTP : IPPROTO_TCP;
 }
 
-/* One published port; a range or no port at all means the first that is free. */
-static int make_port(struct container_record *record, const struct port *port, struct error *err)
+/* Ports of containers that are made already, whether they run or not; this one's among them. */
+static bool is_given(const struct port_map *map, struct container_record *const *others, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        for (size_t p = 0; p < others[i]->port_count; p++)
+            if (port_overlaps(map, &others[i]->ports[p]))
+                return true;
+    return false;
+}
+
+/* The first port of [first, last], beginning at `start`, that nobody has. */
+static int choose_port(struct port_map *map, uint64_t first, uint64_t last, uint64_t start,
+                       struct container_record *const *others, size_t count, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    uint64_t room = last - first + 1;
+    for (uint64_t i = 0; i < room; i++) {
+        char *holder;
+        map->host_port = (uint16_t)(first + (start - first + i) % room);
+        int r = is_given(map, others, count) ? PORT_TAKEN : port_check(tmp, map, &holder, err);
+        if (r != PORT_TAKEN)
+            return r;
+    }
+    return error_set(err, EADDRINUSE, "Bind for %s:%llu-%llu failed: port is already allocated",
+                     map->host_ip[0] ? map->host_ip : "0.0.0.0", (unsigned long long)first,
+                     (unsigned long long)last);
+}
+
+/* One published port; a range or no port at all means the first that is free. */
+static int make_port(struct container_record *record, const struct port *port,
+                     struct container_record *const *others, size_t count, struct error *err)
+{
+    enum { ANY_FIRST = 49153, ANY_LAST = 65535 }; /* docker's */
     struct port_map map = {.protocol = protocol_number(port->protocol), .port = port->target};
     str_copy(map.host_ip, sizeof(map.host_ip),
              port->host_ip && strcmp(port->host_ip, "0.0.0.0") != 0 ? port->host_ip : "");
     uint64_t first = 0, last = 0;
+    int r = 0;
     if (str_is_empty(port->published)) {
-        int r = port_pick(record, map.protocol, map.host_ip, &map.host_port, err);
-        if (r < 0)
-            return r;
+        /* Somewhere in the range: two commands at once rarely try the same. */
+        uint64_t start = ANY_FIRST + (uint64_t)getpid() * 2654435761u % (ANY_LAST - ANY_FIRST + 1);
+        r = choose_port(&map, ANY_FIRST, ANY_LAST, start, others, count, err);
     } else {
         char **ends = strv_split(record, port->published, '-');
         if (!str_to_u64(ends[0], 1, 65535, &first) ||
             !str_to_u64(ends[1] ? ends[1] : ends[0], first, 65535, &last))
             return error_set(err, EINVAL, "'%s' is not a port or a range of ports", port->published);
         map.host_port = (uint16_t)first;
-        char *holder;
-        for (uint64_t p = first; last > first && p <= last; p++) {
-            map.host_port = (uint16_t)p;
-            if (port_check(record, &map, &holder, err) == 0)
-                break;
-        }
+        if (last > first)
+            r = choose_port(&map, first, last, first, others, count, err);
     }
-    mem_append(record, record->ports, record->port_count, map);
-    return 0;
+    if (r == 0)
+        mem_append(record, record->ports, record->port_count, map);
+    return r;
 }
 
-static int make_ports(struct container_record *record, const struct spec_request *request, struct error *err)
+static int make_ports(struct container_record *record, struct engine *engine,
+                      const struct spec_request *request, struct error *err)
 {
     const struct service *service = request->service;
-    bool publish = !record->oneoff || request->oneoff->service_ports;
-    for (size_t i = 0; publish && i < service->port_count; i++) {
-        int r = make_port(record, &service->ports[i], err);
-        if (r < 0)
-            return error_wrap(err, "service %s", service->name);
-    }
+    bool publish = service->port_count && (!record->oneoff || request->oneoff->service_ports);
+    struct container_record **others;
+    size_t count;
+    int r = publish ? state_containers(record, engine->state, NULL, &others, &count, err) : 0;
+    if (publish && r == 0)
+        mem_append(record, others, count, record);
+    for (size_t i = 0; publish && r == 0 && i < service->port_count; i++)
+        r = make_port(record, &service->ports[i], others, count, err);
+    if (r < 0)
+        return error_wrap(err, "service %s", service->name);
     for (char **e = request->image->exposed_ports; e && *e; e++)
         record->exposed = strv_add(record, record->exposed, *e);
     for (char **e = service->expose; e && *e; e++) {
@@ -265,7 +298,7 @@ int spec_make_record(const void *owner, struct engine *engine, const struct spec
     record->dns = strv_dup(record, service->dns);
     add_links(record, service->links);
     add_links(record, service->external_links);
-    int r = make_ports(record, request, err);
+    int r = make_ports(record, engine, request, err);
     if (r < 0) {
         talloc_free(record);
         return r;

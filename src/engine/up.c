@@ -1,4 +1,5 @@
 /* `up` and `pull`: images first, then the plan of up_plan.c. */
+#include "base/units.h"
 #include "engine/names.h"
 #include "engine/spec.h"
 #include "engine/up_plan.h"
@@ -13,6 +14,15 @@
 static const char *pull_policy(const struct service *service, const char *override)
 {
     return override ? override : service->pull_policy ? service->pull_policy : "missing";
+}
+
+/* "daily", "weekly", "every_12h": how old an image may become. */
+static bool refresh_time(const char *policy, int64_t *ret_ns)
+{
+    const char *every = str_after(policy, "every_");
+    bool week = strcmp(policy, "weekly") == 0;
+    *ret_ns = (week ? 7 : 1) * 24 * 3600 * NS_PER_S;
+    return every ? duration_parse(every, ret_ns) : week || strcmp(policy, "daily") == 0;
 }
 
 /* Whether the service's image is to be pulled; what is here already is noted in `ids`. */
@@ -32,6 +42,7 @@ static int wants_pull(struct engine *engine, const struct service *service, cons
     if (r == 0)
         omap_set(ids, service->name, image->id);
     const char *policy = pull_policy(service, override);
+    int64_t age;
     if (strcmp(policy, "never") == 0) {
         if (r == 0)
             return 0;
@@ -39,7 +50,8 @@ static int wants_pull(struct engine *engine, const struct service *service, cons
                   service->name, service->image);
         return error_hint(err, "get it with `compote pull %s` or `compote image load`", service->name);
     }
-    *ret = r == IMAGE_ABSENT || strcmp(policy, "always") == 0;
+    *ret = r == IMAGE_ABSENT || strcmp(policy, "always") == 0 ||
+           (refresh_time(policy, &age) && engine_clock_ns() >= image->tagged * NS_PER_S + age);
     return 0;
 }
 
@@ -114,17 +126,15 @@ int engine_pull(struct engine *engine, const struct project *project, const stru
     struct omap *pulled = omap_new(tmp), *ids = omap_new(tmp);
     omap_foreach (e, project->services) {
         const struct service *service = e->value;
-        bool wanted = true;
+        const char *policy = service->pull_policy;
         if (!service->image || !is_selected(project, e->key, options))
             continue;
-        if (str_eq(options->policy, "missing") || str_eq(service->pull_policy, "never")) {
-            int r = str_eq(service->pull_policy, "never")
-                        ? 0
-                        : wants_pull(engine, service, "missing", ids, &wanted, err);
-            if (r < 0)
-                return r;
-            wanted = wanted && !str_eq(service->pull_policy, "never");
-        }
+        bool skipped = str_eq(policy, "never") || str_eq(policy, "build"), wanted = !skipped;
+        bool missing = str_eq(options->policy, "missing") || str_eq(policy, "missing") ||
+                       str_eq(policy, "if_not_present");
+        int r = !skipped && missing ? wants_pull(engine, service, "missing", ids, &wanted, err) : 0;
+        if (r < 0)
+            return r;
         if (wanted)
             plan_pull(plan, service, options->brief, pulled);
         else if (!options->quiet)
@@ -143,17 +153,13 @@ struct claim {
     const char *container;
 };
 
-static bool overlaps(const struct port_map *a, const struct port_map *b)
-{
-    return a->protocol == b->protocol && a->host_port == b->host_port &&
-           (!a->host_ip[0] || !b->host_ip[0] || strcmp(a->host_ip, b->host_ip) == 0);
-}
-
 static int port_error(const struct claim *claim, const char *holder, struct error *err)
 {
-    error_set(err, EADDRINUSE, "%s: port %s%s%u/%s is already in use by %s", claim->container,
-              claim->map.host_ip, claim->map.host_ip[0] ? ":" : "", claim->map.host_port,
-              claim->map.protocol == IPPROTO_UDP ? "udp" : "tcp", holder);
+    bool six = strchr(claim->map.host_ip, ':') != NULL;
+    error_set(err, EADDRINUSE, "%s: Bind for %s%s%s:%u failed: port is already allocated (%s) by %s",
+              claim->container, six ? "[" : "", claim->map.host_ip[0] ? claim->map.host_ip : "0.0.0.0",
+              six ? "]" : "", claim->map.host_port, claim->map.protocol == IPPROTO_UDP ? "udp" : "tcp",
+              holder);
     return error_hint(err, "publish another port in `ports:`, or stop what uses this one");
 }
 
@@ -184,7 +190,7 @@ static int check_against_records(const struct claim *claim, const struct actual 
     for (size_t i = 0; i < all->container_count; i++) {
         const struct actual_container *c = all->containers[i];
         for (size_t p = 0; p < c->record->port_count; p++) {
-            if (!overlaps(&claim->map, &c->record->ports[p]))
+            if (!port_overlaps(&claim->map, &c->record->ports[p]))
                 continue;
             if (strcmp(c->record->project, project) == 0 && strcmp(c->record->name, claim->container) == 0)
                 *ret_own = true;
@@ -212,7 +218,7 @@ static int check_ports(struct plan *plan, struct error *err)
         bool own;
         char *holder = NULL;
         for (size_t other = 0; r == 0 && other < i; other++)
-            if (overlaps(&claims[i].map, &claims[other].map))
+            if (port_overlaps(&claims[i].map, &claims[other].map))
                 return port_error(&claims[i], claims[other].container, err);
         r = check_against_records(&claims[i], all, plan->project_name, &own, err);
         if (r == 0 && !own && port_check(tmp, &claims[i].map, &holder, err) == PORT_TAKEN)

@@ -6,6 +6,8 @@
 #include "oci/json.h"
 #include "sys/fs.h"
 
+#include <time.h>
+
 enum { INDEX_VERSION = 1 };
 
 char *image_store_path(const void *owner, const struct image_store *store, const char *name)
@@ -62,6 +64,7 @@ static int record_parse(const void *owner, const json_t *object, struct image_re
     record->manifest = mem_strdup(record, manifest);
     record->config = mem_strdup(record, config);
     platform_set(&record->platform, os, architecture, variant);
+    record->tagged = json_integer_value(json_object_get(object, "tagged"));
     *ret = record;
     return 0;
 }
@@ -137,9 +140,10 @@ int image_index_write(const struct image_store *store, const struct image_index 
     for (size_t i = 0; i < index->count; i++) {
         const struct image_record *record = index->records[i];
         json_array_append_new(
-            images, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "manifest", record->manifest,
-                              "config", record->config, "os", record->platform.os, "architecture",
-                              record->platform.architecture, "variant", record->platform.variant, "sizes",
+            images, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o}", "manifest",
+                              record->manifest, "config", record->config, "os", record->platform.os,
+                              "architecture", record->platform.architecture, "variant",
+                              record->platform.variant, "tagged", (json_int_t)record->tagged, "sizes",
                               print_sizes(record), "layers", print_vector(record->layers), "references",
                               print_vector(record->references), "digests", print_vector(record->digests)));
     }
@@ -220,6 +224,7 @@ int image_index_record(const struct image_store *store, const struct image_recor
                                        .sizes = complete_sizes(store, index, record)};
         mem_append(index, index->records, index->count, known);
     }
+    known->tagged = time(NULL);
     add_missing(known, &known->references, record->references);
     add_missing(known, &known->digests, record->digests);
     return image_index_write(store, index, err);

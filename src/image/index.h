@@ -29,6 +29,7 @@ struct image_record {
     char **layers;     /* chain ids, hex, lowest first */
     int64_t *sizes;    /* bytes of each layer; when recording, -1 is found out */
     int64_t size;      /* their sum */
+    int64_t tagged;    /* when it was last brought here: seconds since the epoch, 0 unknown */
     char **references; /* normal forms; the same one may stand at images of different platforms */
     char **digests;    /* digests by which the image is known beside `manifest`: of the index it came from */
 };

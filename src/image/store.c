@@ -77,6 +77,7 @@ int image_from_record(const void *owner, const struct image_store *store, const 
     image->references = strv_dup(image, record->references);
     strv_sort(image->references);
     image->size = record->size;
+    image->tagged = record->tagged;
     image->os = mem_strdup(image, record->platform.os);
     image->architecture = mem_strdup(image, record->platform.architecture);
     image->variant = mem_strdup(image, record->platform.variant);

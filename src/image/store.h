@@ -23,6 +23,7 @@ struct image {
     char **layers;         /* absolute directories, lowest first, ready to be lowerdirs */
     int64_t size;          /* sum of the layers' sizes as stored */
     int64_t created;       /* seconds since the epoch, 0 unknown */
+    int64_t tagged;        /* when it was last brought here, likewise */
     char *os, *architecture, *variant;
     /* The image's configuration (OCI image-spec config.md). */
     char **env, **entrypoint, **cmd;

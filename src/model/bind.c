@@ -243,10 +243,16 @@ static void bind_restart(struct service *service, const struct node *node)
         return;
     const char *condition = node_get_text(policy, "condition");
     const struct node *max = node_get(policy, "max_attempts");
-    service->restart = str_eq(condition, "none")         ? RESTART_NO
-                       : str_eq(condition, "on-failure") ? RESTART_ON_FAILURE
-                                                         : RESTART_ALWAYS;
+    service->restart = str_eq(condition, "none") || str_eq(condition, "no") ? RESTART_NO
+                       : str_eq(condition, "on-failure")                    ? RESTART_ON_FAILURE
+                       : str_eq(condition, "unless-stopped")                ? RESTART_UNLESS_STOPPED
+                                                                            : RESTART_ALWAYS;
     service->restart_max = node_is(max, NODE_INT) ? max->integer : 0;
+    const char *delay = node_get_text(policy, "delay"), *window = node_get_text(policy, "window");
+    if (delay)
+        duration_parse(delay, &service->restart_delay);
+    if (window)
+        duration_parse(window, &service->restart_window);
 }
 
 /* deploy fills in what the service itself does not say; both together were checked to agree. */
@@ -276,6 +282,7 @@ static void set_defaults(struct service *service)
 {
     service->attach = true;
     service->scale = 1;
+    service->restart_delay = -1;
     service->stop_grace_period = -1;
     service->shm_size = -1;
     service->mem_limit = service->mem_reservation = service->memswap_limit = service->mem_swappiness = -1;

@@ -113,9 +113,9 @@ static const struct schema_object object_resources =
 
 static const struct schema_field restart_policy_fields[] = {
     ROW(type_string, "condition"),
-    ROW(type_duration, "delay", KEEP, STORED),
+    ROW(type_duration, "delay", KEEP),
     ROW(type_int, "max_attempts", .flags = FIELD_KEEP_ZERO | FIELD_WHOLE),
-    ROW(type_duration, "window", KEEP, STORED),
+    ROW(type_duration, "window", KEEP),
 };
 static const struct schema_object object_restart_policy =
     OBJECT("restart_policy", restart_policy_fields, .extensions = true);

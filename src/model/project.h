@@ -163,7 +163,9 @@ struct service {
 
     struct healthcheck *healthcheck; /* NULL: the image's */
     enum restart_policy restart;     /* deploy.restart_policy is merged in */
-    int64_t restart_max;             /* RESTART_ON_FAILURE: 0 is unlimited */
+    int64_t restart_max;             /* 0 is unlimited */
+    int64_t restart_delay;           /* ns; -1: a growing one */
+    int64_t restart_window;          /* ns: a run that lasts so long is a success; 0: none is */
     char *stop_signal;
     int64_t stop_grace_period; /* ns; -1: 10 s */
     struct hook *post_start, *pre_stop;

@@ -33,6 +33,8 @@ static const struct row {
     NUMBER("private_pids", private_pids),
     NUMBER("restart", restart),
     NUMBER("restart_max", restart_max),
+    NUMBER("restart_delay", restart_delay),
+    NUMBER("restart_window", restart_window),
     NUMBER("stop_signal", stop_signal),
     NUMBER("stop_grace", stop_grace),
     NUMBER("log", log),

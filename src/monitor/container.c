@@ -214,6 +214,8 @@ static bool restart_is_due(const struct monitor *m)
 {
     if (m->stop_wanted || m->conf.auto_remove)
         return false;
+    if (m->conf.restart_max > 0 && m->attempts >= m->conf.restart_max)
+        return false;
     switch ((enum policy)m->conf.restart) {
     case POLICY_NO:
         return false;
@@ -221,8 +223,7 @@ static bool restart_is_due(const struct monitor *m)
     case POLICY_UNLESS_STOPPED:
         return true;
     case POLICY_ON_FAILURE:
-        return m->status.exit_code != 0 &&
-               (m->conf.restart_max <= 0 || m->status.restart_count < m->conf.restart_max);
+        return m->status.exit_code != 0;
     }
     return false;
 }
@@ -234,6 +235,7 @@ static int on_restart(struct loop *loop, struct loop_source *source, uint32_t ev
     struct error problem = ERROR_INIT;
     loop_remove(loop, source);
     m->status.restart_count++;
+    m->attempts++;
     if (container_run(m, &problem) < 0)
         start_failed(m, problem.text);
     return 0;
@@ -268,6 +270,8 @@ static void process_ended(struct monitor *m, int exit_code, int signal)
     m->status.health = HEALTH_NONE;
     cleanup_close_fn(&m->pidfd);
     m->pidfd = -1;
+    if (m->conf.restart_window > 0 && lasted >= m->conf.restart_window)
+        m->attempts = 0;
     bool restart = restart_is_due(m);
     m->status.state = restart ? STATE_RESTARTING : STATE_EXITED;
     tell_end(m, signal, lasted);
@@ -282,7 +286,9 @@ static void process_ended(struct monitor *m, int exit_code, int signal)
         finish(m);
         return;
     }
-    if (m->backoff == 0 || lasted >= BACKOFF_RESET_MS * ms_ns)
+    if (m->conf.restart_delay > 0)
+        m->backoff = m->conf.restart_delay;
+    else if (m->backoff == 0 || lasted >= BACKOFF_RESET_MS * ms_ns)
         m->backoff = BACKOFF_FIRST_MS * ms_ns;
     else
         m->backoff = m->backoff * 2 > BACKOFF_MAX_MS * ms_ns ? BACKOFF_MAX_MS * ms_ns : m->backoff * 2;
@@ -388,6 +394,7 @@ static int on_adopted_exit(struct loop *loop UNUSED, struct loop_source *source 
 int container_take(struct monitor *m, struct error *err)
 {
     m->adopted = m->has_run = true;
+    m->attempts = m->status.restart_count;
     int r = pidfd_open_process(m->status.pid, &m->pidfd, err);
     if (r == 0 && !status_process_lives(m->status.pid, m->status.pid_start))
         r = error_set(err, ESRCH, "the container ended");

@@ -38,7 +38,8 @@ struct conf {
     char oom_score_adj[8]; /* of whatever we start: the container's, not our own */
     int64_t tty, stdin_open, auto_remove, private_pids;
     int64_t restart, restart_max;
-    int64_t stop_signal, stop_grace; /* ns */
+    int64_t restart_delay, restart_window; /* ns; a delay of 0 or less: a growing one */
+    int64_t stop_signal, stop_grace;       /* ns */
     int64_t log, log_max_size, log_max_file;
     int64_t health, health_interval, health_timeout, health_start_period, health_start_interval,
         health_retries; /* ns */
@@ -99,6 +100,7 @@ struct monitor {
     int console_fd;
     int pidfd;                   /* of the container's first process */
     int64_t started_at, backoff; /* monotonic ns */
+    int64_t attempts;            /* restarts since a run that lasted as long as the window */
     bool has_output;             /* of this run */
     int exec_failure;            /* its first output was the runtime's message that exec failed: 126 or 127 */
 

@@ -72,8 +72,8 @@ enum { PORT_TAKEN = 1 };
  * seen (talloc on owner). */
 int port_check(const void *owner, const struct port_map *map, char **ret_holder, struct error *err);
 
-/* A free host port from docker's range 49153-65535. */
-int port_pick(const void *owner, int protocol, const char *host_ip, uint16_t *ret, struct error *err);
+/* Whether both cannot be published at once. */
+bool port_overlaps(const struct port_map *a, const struct port_map *b);
 
 /* Kernel side: elements of the maps. Adding what is there and removing what is not are successes. */
 int ports_add(const struct network_context *context, const struct port_map *maps, size_t count,

@@ -217,27 +217,8 @@ int port_check(const void *owner, const struct port_map *map, char **ret_holder,
     return 0;
 }
 
-enum { PICK_FIRST = 49153, PICK_LAST = 65535 };
-
-int port_pick(const void *owner UNUSED, int protocol, const char *host_ip, uint16_t *ret, struct error *err)
+bool port_overlaps(const struct port_map *a, const struct port_map *b)
 {
-    struct port_map map = {.protocol = protocol};
-    if (!str_copy(map.host_ip, sizeof(map.host_ip), host_ip ? host_ip : ""))
-        return error_set(err, EINVAL, "'%s' is not an address", host_ip);
-    unsigned count = PICK_LAST - PICK_FIRST + 1;
-    /* Somewhere in the range: two commands at once rarely try the same. */
-    unsigned start = (unsigned)((uint64_t)getpid() * 2654435761u % count);
-    for (unsigned i = 0; i < count; i++) {
-        cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-        char *holder;
-        map.host_port = (uint16_t)(PICK_FIRST + (start + i) % count);
-        int r = port_check(tmp, &map, &holder, err);
-        if (r < 0)
-            return r;
-        if (r == 0) {
-            *ret = map.host_port;
-            return 0;
-        }
-    }
-    return error_set(err, EADDRINUSE, "no port from %d to %d is free", PICK_FIRST, PICK_LAST);
+    return a->protocol == b->protocol && a->host_port == b->host_port &&
+           (!a->host_ip[0] || !b->host_ip[0] || strcmp(a->host_ip, b->host_ip) == 0);
 }

@@ -194,13 +194,18 @@ json_t *bundle_process(const struct bundle *bundle, char *const *argv, char *con
     for (size_t i = 0; i < bundle->user->group_count; i++)
         json_array_append_new(groups, json_integer(bundle->user->groups[i]));
     /* Inheritable and ambient sets stay empty (CVE-2022-24769 and its kin). */
-    return json_pack("{s:b, s:{s:I, s:I, s:o}, s:o, s:o, s:s, s:{s:o, s:o, s:o}, s:o, s:b, s:I}", //
-                     "terminal", tty, "user", "uid", (json_int_t)bundle->user->uid, "gid",
-                     (json_int_t)bundle->user->gid, "additionalGids", groups, "args", strings(argv), "env",
-                     make_env(bundle, env, tty), "cwd", str_is_empty(cwd) ? "/" : cwd, "capabilities",
-                     "bounding", caps_to_json(bundle->caps), "effective", caps_to_json(bundle->caps),
-                     "permitted", caps_to_json(bundle->caps), "rlimits", rlimits(spec), "noNewPrivileges",
-                     spec_no_new_privileges(spec), "oomScoreAdj", (json_int_t)bundle_oom_score(spec));
+    json_t *process = json_pack(
+        "{s:b, s:{s:I, s:I, s:o}, s:o, s:o, s:s, s:{s:o, s:o, s:o}, s:o, s:b, s:I}", //
+        "terminal", tty, "user", "uid", (json_int_t)bundle->user->uid, "gid", (json_int_t)bundle->user->gid,
+        "additionalGids", groups, "args", strings(argv), "env", make_env(bundle, env, tty), "cwd",
+        str_is_empty(cwd) ? "/" : cwd, "capabilities", "bounding", caps_to_json(bundle->caps), "effective",
+        caps_to_json(bundle->caps), "permitted", caps_to_json(bundle->caps), "rlimits", rlimits(spec),
+        "noNewPrivileges", spec_no_new_privileges(spec), "oomScoreAdj", (json_int_t)bundle_oom_score(spec));
+    /* Where the kernel has no AppArmor a profile means nothing, as with docker. */
+    const char *apparmor = security_option(spec, "apparmor");
+    if (process && apparmor && fs_exists("/sys/kernel/security/apparmor"))
+        json_object_set_new(process, "apparmorProfile", json_string_nocheck(apparmor));
+    return process;
 }
 
 int joined_container(const struct runtime_dirs *dirs, const char *mode, struct container_status *ret,

@@ -281,21 +281,27 @@ static int add_user_mounts(const struct bundle *bundle, json_t *mounts, struct e
 static int add_file(const struct bundle *bundle, const struct file_spec *file, size_t number, json_t *mounts,
                     struct error *err)
 {
+    enum { COPY_LIMIT = 64 << 20 };
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    if (file->source) {
+    char *copy = NULL;
+    size_t size = file->content ? strlen(file->content) : 0;
+    if (file->source && file->uid < 0 && file->gid < 0 && file->mode < 0) {
         struct stat st;
         if (stat(file->source, &st) < 0)
             return error_errno(err, "'%s' for '%s'", file->source, file->target);
         json_array_append_new(mounts, mount_bind_new(file->source, file->target, true));
         return 0;
     }
+    int r = file->source ? fs_read_file(tmp, file->source, COPY_LIMIT, &copy, &size, err) : 0;
+    if (r != 0)
+        return r < 0 ? r : error_set(err, ENOENT, "'%s' for '%s' is not there", file->source, file->target);
     char *dir = mem_printf(tmp, "%s/files", bundle->paths->bundle);
     char *path = mem_printf(tmp, "%s/%zu", dir, number);
     mode_t mode = file->mode >= 0 ? (mode_t)file->mode & 07777 : 0444;
-    const char *content = file->content ? file->content : "";
-    int r = fs_mkdir_p(dir, 0700, err);
+    const char *content = copy ? copy : file->content ? file->content : "";
+    r = fs_mkdir_p(dir, 0700, err);
     if (r == 0)
-        r = fs_write_file(path, content, strlen(content), mode, false, err);
+        r = fs_write_file(path, content, size, mode, false, err);
     if (r == 0 && (file->uid > 0 || file->gid > 0) &&
         (chown(path, file->uid > 0 ? (uid_t)file->uid : 0, file->gid > 0 ? (gid_t)file->gid : 0) < 0 ||
          chmod(path, mode) < 0))

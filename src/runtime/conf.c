@@ -125,12 +125,12 @@ int conf_write(const struct bundle *bundle, struct error *err)
     char *conf = mem_printf(
         tmp,
         "id=%s\ncommand=%s\ndir=%s\nrun=%s\ncgroup=%s\nruntime=%s\noom_score_adj=%d\n"
-        "tty=%d\nstdin=%d\nrestart=%d\nrestart_max=%lld\n"
+        "tty=%d\nstdin=%d\nrestart=%d\nrestart_max=%lld\nrestart_delay=%lld\nrestart_window=%lld\n"
         "auto_remove=%d\nprivate_pids=%d\nstop_signal=%d\nstop_grace=%lld\nlog=%d\nlog_max_size=%lld\n"
         "log_max_file=%lld\n",
         spec->id, command, paths->dir, paths->run, paths->cgroup, runtime, bundle_oom_score(spec), spec->tty,
-        spec->stdin_open, (int)spec->restart, (long long)spec->restart_max, spec->auto_remove,
-        spec->pid_mode == NULL, stop_signal,
+        spec->stdin_open, (int)spec->restart, (long long)spec->restart_max, (long long)spec->restart_delay,
+        (long long)spec->restart_window, spec->auto_remove, spec->pid_mode == NULL, stop_signal,
         (long long)(spec->stop_grace >= 0 ? spec->stop_grace : 10 * second_ns), !str_eq(driver, "none"),
         (long long)(spec->log_max_size > 0 ? spec->log_max_size
                     : local                ? 20 << 20

@@ -37,10 +37,10 @@ struct mount_spec {
 
 /* A secret or config: content that appears as a read-only file. */
 struct file_spec {
-    char *target;  /* absolute path in the container */
-    char *source;  /* host file that is bound, or NULL */
-    char *content; /* else this, written into the bundle */
-    int64_t uid, gid, mode;
+    char *target;           /* absolute path in the container */
+    char *source;           /* host file that is bound, or NULL */
+    char *content;          /* else this, written into the bundle */
+    int64_t uid, gid, mode; /* -1: root's, 0444; a host file with one of them is copied */
 };
 
 struct container_spec {
@@ -90,7 +90,7 @@ struct container_spec {
     char *stop_signal;  /* NULL: SIGTERM */
     int64_t stop_grace; /* ns */
     enum restart_policy restart;
-    int64_t restart_max;
+    int64_t restart_max, restart_delay, restart_window;
     bool auto_remove;                /* run --rm: the engine removes it; the monitor does not restart it */
     struct healthcheck *healthcheck; /* test is set, or NULL: none */
     char *log_driver;                /* json-file, local, none */

@@ -163,6 +163,8 @@ static const struct row spec_rows[] = {
     SPEC(KIND_I64, stop_grace),
     SPEC(KIND_INT, restart),
     SPEC(KIND_I64, restart_max),
+    SPEC(KIND_I64, restart_delay),
+    SPEC(KIND_I64, restart_window),
     SPEC(KIND_BOOL, auto_remove),
     {"healthcheck", KIND_OBJECT,  offsetof(struct container_spec, healthcheck), 0, sizeof(struct healthcheck),
                          health_rows},

@@ -121,3 +121,203 @@ JSON
     refused 'gpus: all'
     has 'could not select device driver "" with capabilities: [[gpu]]'
 }
+
+@test "names, resolver, addresses" {
+    up_with 'hostname: myhost' 'domainname: example.org' 'dns_search: [a.example, b.example]' 'dns_opt: ["ndots:3", "timeout:1"]' \
+        'mac_address: "02:42:ac:11:65:43"' 'extra_hosts: ["gate:host-gateway", "six=2001:db8::1", "two=192.0.2.1"]'
+    [ "$(compote exec -T web hostname)" = myhost ]
+    [ "$(compote exec -T web cat /proc/sys/kernel/domainname)" = example.org ]
+    run -0 compote exec -T web cat /etc/resolv.conf
+    has "search a.example b.example" "options ndots:3 timeout:1" "nameserver 127.0.0.11"
+    run -0 compote exec -T web cat /etc/hosts
+    has "2001:db8::1	six" "192.0.2.1	two" "myhost.example.org myhost"
+    [ "$(compote exec -T web awk '$2 == "gate" {print $1}' /etc/hosts)" = "$(compote exec -T web ip route | awk '/default/ {print $3}')" ]
+    [ "$(compote exec -T web cat /sys/class/net/eth0/address)" = 02:42:ac:11:65:43 ]
+}
+
+@test "namespaces of the host and of containers, and values that nobody knows" {
+    compose_file <<'YML'
+services:
+  host:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    uts: host
+    cgroup: host
+    userns_mode: host
+    ipc: shareable
+  joins:
+    image: busybox
+    command: ["sleep", "infinity"]
+    pid: "container:project-host-1"
+    ipc: "service:host"
+    depends_on: [host]
+  alone: {image: busybox, command: ["sleep", "infinity"], init: true, ipc: none, cgroup: private}
+YML
+    compote up -d
+    local host joins alone
+    host=$(pid_of host) joins=$(pid_of joins | tail -n 1) alone=$(pid_of alone)
+    same() { [ "$(readlink "/proc/$1/ns/$3")" = "$(readlink "/proc/$2/ns/$3")" ]; }
+    same $host $BASHPID uts
+    same $host $BASHPID cgroup
+    same $host $BASHPID user
+    ! same $alone $BASHPID cgroup
+    [ "$(compote exec -T joins readlink /proc/self/ns/pid)" = "$(readlink /proc/$host/ns/pid)" ]
+    [ "$(compote exec -T joins readlink /proc/self/ns/ipc)" = "$(readlink /proc/$host/ns/ipc)" ]
+    run compote exec -T alone grep ' /dev/shm ' /proc/mounts
+    failed
+    compote down
+    rm -rf "$COMPOTE_ROOT/containers"
+    refused 'userns_mode: other'
+    has "userns_mode 'other'"
+    refused 'isolation: hyperv'
+    has "isolation 'hyperv'"
+    refused 'credential_spec: {file: spec.json}'
+    has "credential_spec"
+    refused 'storage_opt: {size: 1G}'
+    has "storage_opt"
+    up_with 'isolation: default'
+}
+
+@test "security_opt: a seccomp profile beside the file, system paths, groups, scores" {
+    mkdir profiles
+    cat >profiles/strict.json <<'JSON'
+{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}
+JSON
+    up_with 'security_opt: ["seccomp=profiles/strict.json", "systempaths=unconfined", "label=disable", "apparmor=unconfined"]' \
+        'group_add: ["1234"]' 'oom_score_adj: 300' 'ulimits: {nofile: {soft: 100, hard: 200}, core: 0}' \
+        'sysctls: {net.core.somaxconn: 512}' 'annotations: {org.example.note: "x"}'
+    run compote exec -T web mkdir /x
+    failed
+    has "not implemented"
+    run -0 compote exec -T web cat /proc/mounts
+    has_not "/proc/kcore" "/proc/sysrq-trigger"
+    [[ " $(compote exec -T web id -G) " == *" 1234 "* ]]
+    [ "$(compote exec -T web cat /proc/1/oom_score_adj)" = 300 ]
+    [ "$(compote exec -T web sh -c 'ulimit -Sn; ulimit -Hn; ulimit -c' | tr '\n' ' ')" = "100 200 0 " ]
+    [ "$(compote exec -T web cat /proc/sys/net/core/somaxconn)" = 512 ]
+    grep -q '"org.example.note":"x"' "$COMPOTE_ROOT"/containers/*/bundle/config.json
+    compote down
+    rm -rf "$COMPOTE_ROOT/containers"
+    refused 'security_opt: ["seccomp=profiles/none.json"]'
+    has "profiles/none.json"
+}
+
+@test "configs and secrets: owner and mode, from a file, a variable and the text" {
+    echo from file >text
+    cat >labels <<'TXT'
+from.file=yes
+TXT
+    compose_file <<'YML'
+services:
+  web:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    label_file: labels
+    configs:
+    - {source: file, target: /c/file, uid: "1000", gid: "1001", mode: 0440}
+    - {source: text, target: /c/text, uid: "1000", mode: "0400"}
+    - variable
+    secrets: [{source: var, mode: 0400}, {source: file, target: renamed}]
+configs: {file: {file: ./text}, text: {content: "a ${VALUE}"}, variable: {environment: VALUE}}
+secrets: {var: {environment: VALUE}, file: {file: ./text}}
+YML
+    export VALUE=value
+    compote up -d
+    run -0 compote exec -T web sh -c 'cd /c; stat -c "%u %g %a" file text; cat file text /variable; echo; cat /run/secrets/var; stat -c %a /run/secrets/var; cat /run/secrets/renamed'
+    [ "$output" = "1000 1001 440
+1000 0 400
+from file
+a valuevalue
+value400
+from file" ] || fail "$output"
+    run compote exec -T web sh -c 'echo x >/run/secrets/var'
+    failed
+    run -0 compote ps --format json
+    has '"from.file"' || has from.file=yes
+    unset VALUE
+    compote down
+    run compote up -d
+    has VALUE
+}
+
+@test "replicas get the ports of a range, each its own" {
+    compose_file <<'YML'
+services:
+  web:
+    image: busybox
+    command: ["sh", "-c", "mkdir /www; hostname >/www/index.html; exec httpd -f -h /www"]
+    init: true
+    scale: 3
+    ports: ["8070-8074:80", "80", "127.0.0.1:8090-8094:80/tcp"]
+YML
+    compote up -d
+    published() { for i in 1 2 3; do compote port --index $i web 80; done; }
+    [ "$(published | grep -o '80[79].$' | sort -u | wc -l)" -ge 3 ]
+    for port in 8070 8071 8072; do eventually page "http://198.51.100.1:$port/" -o /dev/null; done
+    [ "$(for port in 8070 8071 8072; do page http://198.51.100.1:$port/; done | sort -u | wc -l)" = 3 ]
+    run compote up -d --scale web=6
+    failed
+    has "8070-8074" "port is already allocated"
+    has_state project-web-3 running
+    compote up -d --force-recreate
+    for port in 8070 8071 8072; do eventually page "http://198.51.100.1:$port/" -o /dev/null; done
+}
+
+@test "one port for several replicas: the second is refused, the first goes on" {
+    compose_file <<'YML'
+services:
+  web: {image: busybox, command: ["sleep", "infinity"], init: true, ports: ["8090:80"]}
+YML
+    compote up -d
+    run compote up -d --scale web=2
+    failed
+    has project-web-2 "Bind for 0.0.0.0:8090 failed: port is already allocated"
+    has_state project-web-1 running
+}
+
+@test "pull_policy" {
+    try()
+    {
+        printf 'services: {web: {image: busybox, command: ["true"], pull_policy: %s}}\n' "$1" | compose_file
+        run compote create "${@:2}"
+    }
+    try never
+    failed
+    has "pull policy is never"
+    try missing
+    has Pulled
+    for policy in missing if_not_present daily weekly every_2h refresh build never; do
+        try $policy --force-recreate
+        succeeded
+        has_not Pull
+    done
+    for policy in always every_0s; do
+        try $policy
+        has Pulled
+    done
+}
+
+@test "restart_policy of deploy: condition, delay, attempts" {
+    compose_file <<'YML'
+services:
+  quits:
+    image: busybox
+    command: ["false"]
+    deploy: {restart_policy: {condition: on-failure, delay: 10ms, max_attempts: 3}}
+  ends: {image: busybox, command: ["true"], deploy: {restart_policy: {condition: on-failure}}}
+  stays: {image: busybox, command: ["false"], restart: always, deploy: {restart_policy: {condition: none}}}
+  late: {image: busybox, command: ["false"], deploy: {restart_policy: {condition: any, delay: 1h}}}
+YML
+    compote up -d
+    ended() { has_state project-quits-1 exited && has_state project-ends-1 exited && has_state project-stays-1 exited; }
+    eventually ended
+    grep -hx 'restart_count=3' "$COMPOTE_ROOT"/run/containers/*/status || cat "$COMPOTE_ROOT"/run/containers/*/status
+    eventually has_state project-late-1 restarting
+    # A growing delay would have brought it back by the time the other one is through.
+    compote restart quits
+    eventually ended
+    has_state project-late-1 restarting
+    grep -qx 'restart_count=0' $(grep -l '^state=restarting' "$COMPOTE_ROOT"/run/containers/*/status)
+}

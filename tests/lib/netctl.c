@@ -148,15 +148,6 @@ static int do_port_check(const struct call *call, struct error *err)
     return r;
 }
 
-static int do_port_pick(const struct call *call, struct error *err)
-{
-    uint16_t port;
-    int r = port_pick(call->tmp, str_eq(call->argv[0], "udp") ? IPPROTO_UDP : IPPROTO_TCP, "", &port, err);
-    if (r == 0)
-        printf("%u\n", port);
-    return r;
-}
-
 static int do_choose_subnet(const struct call *call, struct error *err)
 {
     char *subnet, *gateway;
@@ -300,7 +291,6 @@ static const struct command {
     {"ports-add",      do_ports_add,      0},
     {"ports-remove",   do_ports_remove,   0},
     {"port-check",     do_port_check,     1},
-    {"port-pick",      do_port_pick,      1},
     {"netd-publish",   do_netd_publish,   1},
     {"netd-withdraw",  do_netd_withdraw,  2},
     {"netd-ensure",    do_netd_ensure,    1},
