@@ -7,7 +7,7 @@
 struct globals {
     char **files, **profiles, **env_files;
     char *project_name, *project_directory, *workdir;
-    char *progress, *ansi, *root, *docker_config, *log_level;
+    char *progress, *ansi, *root, *format, *docker_config, *log_level;
     int64_t parallel;
     bool dry_run, compatibility, all_resources, debug, verbose, no_ansi;
 };

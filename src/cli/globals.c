@@ -7,6 +7,8 @@
 static const char *const progress_choices[] = {"auto", "tty", "plain", "json", "quiet", NULL};
 static const char *const ansi_choices[] = {"never", "always", "auto", NULL};
 
+static const char *const format_choices[] = {"pretty", "json", NULL};
+
 #define OPTIONS struct globals
 
 const struct flag global_flags[] = {
@@ -20,6 +22,8 @@ const struct flag global_flags[] = {
     FLAG("dry-run", 0, BOOL, dry_run, "Execute command in dry run mode"),
     FLAG("env-file", 0, LIST, env_files, "Specify an alternate environment file", .complete = "file"),
     FLAG("file", 'f', LIST, files, "Compose configuration files", .complete = "file"),
+    FLAG("format", 0, STRING, format, "With --dry-run: format of the plan. Values: [pretty | json]",
+         .choices = format_choices, .fallback = "pretty", .bits = FLAG_QUIET_DEFAULT),
     FLAG("log-level", 'l', STRING, log_level, "Set the logging level", .bits = FLAG_HIDDEN),
     FLAG("no-ansi", 0, BOOL, no_ansi, "Do not print ANSI control characters", .bits = FLAG_HIDDEN),
     FLAG("parallel", 0, INT, parallel, "Control max parallelism, -1 for unlimited", .fallback = "-1"),

@@ -21,6 +21,7 @@ static const struct {
     {"plain", render_plain_event, NULL,            NULL,              render_message    },
     {"json",  render_json_event,  NULL,            NULL,              NULL              },
     {"quiet", render_quiet_event, NULL,            NULL,              render_message    },
+    {"plan",  render_plan_event,  NULL,            NULL,              NULL              },
 };
 
 static void on_event(struct progress_sink *sink, const struct progress_event *event)

@@ -7,6 +7,7 @@
  *   plain  a line for each change
  *   json   an object for each change
  *   quiet  nothing
+ *   plan   an object for each step as it begins, with its reason: what --dry-run --format json prints
  *
  * An event without id is a message of its own, which all of them show.
  *
@@ -21,7 +22,7 @@
 struct render_entry;
 
 struct render_options {
-    const char *mode;  /* "tty", "plain", "json", "quiet" */
+    const char *mode;  /* "tty", "plain", "json", "quiet", "plan" */
     const char *title; /* tty: the word in the header: "Running" */
     bool color;
     bool dry_run;
@@ -83,4 +84,5 @@ bool render_tty_clear(struct renderer *renderer); /* whether there was a frame *
 void render_tty_message(struct renderer *renderer, const struct progress_event *event);
 void render_plain_event(struct progress_sink *sink, const struct progress_event *event);
 void render_json_event(struct progress_sink *sink, const struct progress_event *event);
+void render_plan_event(struct progress_sink *sink, const struct progress_event *event);
 void render_quiet_event(struct progress_sink *sink, const struct progress_event *event);

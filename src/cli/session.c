@@ -17,13 +17,15 @@ int session_renderer(const void *owner, const struct app *app, const char *title
         return error_set(err, EINVAL, "can't use --progress tty while ANSI support is disabled");
     if (str_eq(mode, "auto"))
         mode = !never && app->config.err_tty ? "tty" : "plain";
+    /* A plan for tools is data. */
+    bool plan = app->globals.dry_run && str_eq(app->globals.format, "json");
     const struct render_options options = {
-        .mode = mode,
+        .mode = plan ? "plan" : mode,
         .title = title,
         .color = app_color(app, app->config.err_tty),
         .dry_run = app->globals.dry_run,
-        .fd =
-            config_is_true(config_get(&app->config, "COMPOSE_STATUS_STDOUT")) ? STDOUT_FILENO : STDERR_FILENO,
+        .fd = plan || config_is_true(config_get(&app->config, "COMPOSE_STATUS_STDOUT")) ? STDOUT_FILENO
+                                                                                        : STDERR_FILENO,
     };
     *ret = renderer_new(owner, &options);
     return 0;

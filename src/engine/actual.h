@@ -11,6 +11,7 @@ struct actual_container {
     struct container_status status;
     bool has_healthcheck;
     bool obsolete; /* planning: goes away */
+    char *change;  /* planning: what differs from the service's configuration; NULL: not known */
 };
 
 struct actual {

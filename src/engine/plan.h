@@ -93,6 +93,7 @@ enum { OP_PENDING = 1 }; /* begun; operation_finish will be called from the loop
 
 /* One row for each kind: its words, and what does it. */
 struct op_row {
+    const char *action; /* for tools: progress.h */
     const char *doing, *done;
     int (*begin)(struct operation *operation, struct error *err);
     void (*cancel)(

@@ -12,6 +12,7 @@ struct progress_event {
     const char *id;     /* "Container demo-web-1", "Network demo_default", "Image nginx", a layer's digest */
     const char *parent; /* id of the resource it belongs to, or NULL */
     enum progress_state state;
+    const char *action; /* the beginning of a step of a plan: "create", "stop" ...; otherwise NULL */
     const char *text; /* docker compose's word: "Creating", "Created", "Waiting", "Healthy", "Pulling" ... */
     const char *details;    /* a reason or an error text, or NULL */
     int64_t current, total; /* bytes, 0 when there is nothing to count */

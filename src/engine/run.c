@@ -109,9 +109,13 @@ static void begin(struct operation *op)
     op->state = OP_RUNNING;
     op->execution->running++;
     log_debug("%s: %s (%s)", op->id, row->doing, op->reason);
-    if (row->doing)
-        operation_report(op, PROGRESS_WORKING, op->doing ? op->doing : row->doing,
-                         plan->engine->dry_run ? op->reason : NULL);
+    if (!op->quiet && plan->engine->sink) {
+        const struct progress_event event = {.id = op->id,
+                                             .action = row->action,
+                                             .text = op->doing ? op->doing : row->doing,
+                                             .details = plan->engine->dry_run ? op->reason : NULL};
+        plan->engine->sink->event(plan->engine->sink, &event);
+    }
     if (plan->engine->dry_run) {
         conclude(op, 0, NULL);
         return;

@@ -276,6 +276,7 @@ int spec_make_record(const void *owner, struct engine *engine, const struct spec
     record->oneoff = request->oneoff != NULL;
     record->created = engine_clock_ns();
     record->config_hash = mem_strdup(record, service->config_hash);
+    record->config = service_config(record, service);
     record->image = mem_strdup(record, service->image);
     record->image_id = mem_strdup(record, request->image->id);
     record->attach = service->attach;

@@ -1,5 +1,6 @@
 /* `up` and `pull`: images first, then the plan of up_plan.c. */
 #include "base/units.h"
+#include "engine/change.h"
 #include "engine/names.h"
 #include "engine/spec.h"
 #include "engine/up_plan.h"
@@ -356,6 +357,25 @@ static int choose_renewed(const void *owner, struct engine *engine, const struct
     return 0;
 }
 
+/* For the plan's reasons: what differs between a container's configuration and its service's. */
+static int find_changes(struct engine *engine, const struct project *project, const struct actual *actual,
+                        struct error *err)
+{
+    for (size_t i = 0; i < actual->container_count; i++) {
+        struct actual_container *c = actual->containers[i];
+        const struct service *service = project_service(project, c->record->service);
+        if (!service || !c->record->ready || c->record->oneoff ||
+            str_eq(c->record->config_hash, service->config_hash))
+            continue;
+        int r = state_container_config(engine->state, c->record, err);
+        if (r < 0)
+            return r;
+        if (c->record->config)
+            c->change = config_change(c->record, c->record->config, service_config(c->record, service));
+    }
+    return 0;
+}
+
 /* What runs already and stays as it is gets its log attached too. */
 static void attach_running(struct plan *plan)
 {
@@ -396,6 +416,8 @@ int engine_up(struct engine *engine, const struct project *project, const struct
     struct plan *plan;
     if (r == 0)
         r = actual_read(tmp, engine, project->name, &actual, err);
+    if (r == 0)
+        r = find_changes(engine, project, actual, err);
     if (r == 0)
         r = up_plan_make(tmp, engine, project, actual, options, ids, &plan, err);
     if (r == 0)

@@ -124,11 +124,14 @@ static char *obsolete_reason(struct up *up, const struct service *service, const
         return NULL;
     if ((options->recreate == RECREATE_ALWAYS && selected) || options->always_recreate_deps)
         return mem_strdup(up->plan, "asked for");
-    if (!str_eq(c->record->config_hash, service->config_hash))
-        return mem_strdup(up->plan, "its configuration changed");
     const char *image = omap_get(up->image_ids, service->name);
+    bool changed = !str_eq(c->record->config_hash, service->config_hash);
+    const char *change = changed ? (c->change ? c->change : "its configuration changed") : "";
     if (image && !str_eq(c->record->image_id, image))
-        return mem_printf(up->plan, "image changed %.19s -> %.19s", c->record->image_id, image);
+        return mem_printf(up->plan, "image changed %.19s → %.19s%s%s", c->record->image_id, image,
+                          changed ? "; " : "", change);
+    if (changed)
+        return mem_strdup(up->plan, change);
     for (char **name = joined_services(up->plan, service); name && *name; name++) {
         const struct service_plan *other = omap_get(up->services, *name);
         if (other && other->remake_count)

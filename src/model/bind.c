@@ -6,17 +6,28 @@
 #include "data/json_write.h"
 #include "model/tables.h"
 
-/* The config hash: what the service says about its containers, without what only concerns their number, order
- * and making. Canonical JSON does not depend on how the file is written; its bytes are those that docker
- * compose hashes. */
+/* Canonical JSON does not depend on how the file is written; its bytes are those that docker compose hashes.
+ */
+static struct buffer config_text(const void *owner, struct arena *arena, const struct node *node)
+{
+    struct buffer json = BUFFER_INIT(owner);
+    json_write(&json, schema_print(arena, &object_service, node, SCHEMA_HASH), true);
+    return json;
+}
+
 static char *config_hash(const void *owner, struct arena *arena, const struct node *node)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct buffer json = BUFFER_INIT(tmp);
+    struct buffer json = config_text(tmp, arena, node);
     char text[DIGEST_TEXT];
-    json_write(&json, schema_print(arena, &object_service, node, SCHEMA_HASH), true);
     digest_sha256(json.data, json.size, text);
     return mem_strdup(owner, text);
+}
+
+char *service_config(const void *owner, const struct service *service)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    return config_text(owner, arena_new(tmp), service->node).data;
 }
 
 static void bind_dependencies(struct service *service, const struct node *node)

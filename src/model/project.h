@@ -254,3 +254,7 @@ static inline struct service *project_service(const struct project *project, con
 {
     return (struct service *)omap_get(project->services, name);
 }
+
+/* What the config hash is made of: all that the service says about its containers, without what only concerns
+ * their number, order and making, as canonical JSON. */
+char *service_config(const void *owner, const struct service *service);

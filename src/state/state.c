@@ -10,23 +10,32 @@ struct state {
 
 /* Each entry brings the database from version n to n + 1 (PRAGMA user_version). Entries are never changed,
  * only added. */
+/* clang-format off */
 static const char *const migrations[][8] = {
     {
-     "CREATE TABLE projects (name TEXT PRIMARY KEY, working_dir TEXT, config_files TEXT, "
-        "environment_files TEXT)", "CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, project TEXT NOT NULL,"
-        " service TEXT NOT NULL, number INTEGER, oneoff INTEGER, ready INTEGER, stopped INTEGER, config_hash "
-        "TEXT,"
-        " image TEXT, image_id TEXT, created INTEGER, detail TEXT)", "CREATE INDEX containers_by_project ON containers (project, service, number)",
-     "CREATE TABLE networks (name TEXT PRIMARY KEY, project TEXT NOT NULL, key TEXT, config_hash TEXT,"
-        " bridge TEXT UNIQUE, subnet TEXT, gateway TEXT, subnet6 TEXT, gateway6 TEXT, ip_range TEXT, "
-        "internal INTEGER,"
-        " last_address TEXT)", "CREATE TABLE leases (network TEXT NOT NULL, address TEXT NOT NULL, container TEXT NOT NULL,"
-        " PRIMARY KEY (network, address))", "CREATE INDEX leases_by_container ON leases (container)",
-     "CREATE TABLE volumes (name TEXT PRIMARY KEY, project TEXT NOT NULL, key TEXT, driver TEXT, service "
-        "TEXT,"
-        " number INTEGER, target TEXT, config_hash TEXT)", },
-    {"ALTER TABLE volumes ADD COLUMN options TEXT",     "ALTER TABLE volumes ADD COLUMN labels TEXT"                             },
+        "CREATE TABLE projects (name TEXT PRIMARY KEY, working_dir TEXT, config_files TEXT, environment_files TEXT)",
+        "CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, project TEXT NOT NULL,"
+        " service TEXT NOT NULL, number INTEGER, oneoff INTEGER, ready INTEGER, stopped INTEGER, config_hash TEXT,"
+        " image TEXT, image_id TEXT, created INTEGER, detail TEXT)",
+        "CREATE INDEX containers_by_project ON containers (project, service, number)",
+        "CREATE TABLE networks (name TEXT PRIMARY KEY, project TEXT NOT NULL, key TEXT, config_hash TEXT,"
+        " bridge TEXT UNIQUE, subnet TEXT, gateway TEXT, subnet6 TEXT, gateway6 TEXT, ip_range TEXT,"
+        " internal INTEGER, last_address TEXT)",
+        "CREATE TABLE leases (network TEXT NOT NULL, address TEXT NOT NULL, container TEXT NOT NULL,"
+        " PRIMARY KEY (network, address))",
+        "CREATE INDEX leases_by_container ON leases (container)",
+        "CREATE TABLE volumes (name TEXT PRIMARY KEY, project TEXT NOT NULL, key TEXT, driver TEXT, service TEXT,"
+        " number INTEGER, target TEXT, config_hash TEXT)",
+    },
+    {
+        "ALTER TABLE volumes ADD COLUMN options TEXT",
+        "ALTER TABLE volumes ADD COLUMN labels TEXT",
+    },
+    {
+        "ALTER TABLE containers ADD COLUMN config TEXT",
+    },
 };
+/* clang-format on */
 
 static int read_version(void *data, sqlite3_stmt *row, struct error *err UNUSED)
 {
@@ -163,10 +172,10 @@ int state_container_put(struct state *state, const struct container_record *c, s
     r = db_each(state->db, read_number, &taken, err, "SELECT count(*) FROM containers WHERE name=? AND id<>?",
                 "ss", c->name, c->id);
     if (r == 0 && !taken)
-        r = db_run(state->db, err, "INSERT OR REPLACE INTO containers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                   "ssssiiiisssis", c->id, c->name, c->project, c->service, (int64_t)c->number,
+        r = db_run(state->db, err, "INSERT OR REPLACE INTO containers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                   "ssssiiiisssiss", c->id, c->name, c->project, c->service, (int64_t)c->number,
                    (int64_t)c->oneoff, (int64_t)c->ready, (int64_t)c->stopped, c->config_hash, c->image,
-                   c->image_id, c->created, detail_print(tmp, c));
+                   c->image_id, c->created, detail_print(tmp, c), c->config);
     return db_end(state->db, r == 0 && taken ? STATE_TAKEN : r, err);
 }
 
@@ -212,6 +221,18 @@ int state_containers(const void *owner, struct state *state, const char *project
 int state_container_unready(struct state *state, const char *id, struct error *err)
 {
     return db_run(state->db, err, "UPDATE containers SET ready=0 WHERE id=?", "s", id);
+}
+
+static int read_config(void *data, sqlite3_stmt *row, struct error *err UNUSED)
+{
+    struct container_record *c = data;
+    c->config = db_text(c, row, 0);
+    return 0;
+}
+
+int state_container_config(struct state *state, struct container_record *c, struct error *err)
+{
+    return db_each(state->db, read_config, c, err, "SELECT config FROM containers WHERE id=?", "s", c->id);
 }
 
 int state_container_set_stopped(struct state *state, const char *id, bool stopped, struct error *err)

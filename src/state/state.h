@@ -45,6 +45,7 @@ struct container_record {
     bool ready;   /* made completely; false: a command died while making it */
     bool stopped; /* a person stopped it: `unless-stopped` stays down */
     char *config_hash, *image, *image_id;
+    char *config; /* what the hash is of (service_config); not read back before it is asked for */
     int64_t created;   /* ns since the epoch */
     char *command;     /* for listings */
     char *netns;       /* path, or NULL */
@@ -103,6 +104,8 @@ int state_containers(const void *owner, struct state *state, const char *project
                      struct container_record ***ret, size_t *ret_count, struct error *err);
 /* Before a removal begins: what is half gone counts as half-made. */
 int state_container_unready(struct state *state, const char *id, struct error *err);
+/* Fills `config`, which stays NULL when it was made by a version that did not keep it. */
+int state_container_config(struct state *state, struct container_record *container, struct error *err);
 int state_container_set_stopped(struct state *state, const char *id, bool stopped, struct error *err);
 
 int state_network_put(struct state *state, const struct network_record *network, struct error *err);

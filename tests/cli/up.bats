@@ -159,6 +159,23 @@ YML
     has_health project-web-1 healthy
 }
 
+@test "a plan tells why, key by key, and as JSON for tools" {
+    compose_file <<'YML'
+services:
+  web: {image: busybox, init: true, command: ["sleep", "100"], environment: {LEVEL: "${LEVEL}", SAME: "1"}}
+YML
+    LEVEL=info compote up -d
+    LEVEL=debug run -0 compote --dry-run up -d
+    has 'Container project-web-1 Recreate environment.LEVEL "info" → "debug"'
+    LEVEL=debug run -0 --separate-stderr compote --dry-run --format json up -d
+    jq -e -s '[.[].action] == ["recreate", "start"]' <<<"$output"
+    jq -e -s '.[0] == {action: "recreate", resource: "container", name: "project-web-1",
+        reason: "environment.LEVEL \"info\" → \"debug\""}' <<<"$output"
+    run -0 --separate-stderr compote --dry-run --format json down
+    jq -e -s '[.[] | .action + " " + .resource] == ["stop container", "remove container", "remove network"]' <<<"$output"
+    has_state project-web-1 running
+}
+
 @test "up --dry-run says what it would do and does nothing" {
     run -0 compote up -d --dry-run
     has "DRY-RUN MODE" project-one-1

@@ -1,5 +1,6 @@
 /* The plan of `up`, from projects and snapshots made by hand: no root, no machine. */
 #include "base/strv.h"
+#include "engine/change.h"
 #include "engine/names.h"
 #include "engine/up_plan.h"
 #include "lib/unit.h"
@@ -407,6 +408,31 @@ static void test_names_are_checked(void **data)
     assert_true(project_names_check(&f->project, &f->err) < 0);
 }
 
+static void test_changes_are_told_by_key(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *before, *after, *told;
+    } cases[] = {
+        {"{\"a\": 1}",                           "{\"a\": 1}",                                                              NULL                                        },
+        {"{\"a\": 1}",                           "no JSON",                                                                 NULL                                        },
+        {"{\"environment\": {\"L\": \"info\"}}", "{\"environment\": {\"L\": \"debug\"}}",
+         "environment.L \"info\" \u2192 \"debug\""                                                                                                                      },
+        {"{\"a\": 1, \"b\": null}",              "{\"b\": 2, \"c\": true}",                                                 "a removed 1; b null \u2192 2; c added true"},
+        {"{\"command\": [\"a\", \"b\"]}",        "{\"command\": [\"a\", \"c\"]}",                                           "command[1] \"b\" \u2192 \"c\""             },
+        {"{\"l\": [1, 2, 2]}",                   "{\"l\": [2, 3, 4, 5]}",
+         "l removed 1; l removed 2; l added 3; l added 4; and 1 more"                                                                                                   },
+        {"{\"a\": {\"b\": 1}}",                  "{\"a\": [1]}",                                                            "a {\"b\":1} \u2192 [1]"                    },
+        {"{\"a\": \"1\"}",                       "{\"a\": \"1234567890123456789012345678901234567890123456\u00e4567890\"}",
+         "a \"1\" \u2192 \"1234567890123456789012345678901234567890123456\u2026"                                                                                        },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *told = config_change(f, cases[i].before, cases[i].after);
+        if (!str_eq(told, cases[i].told))
+            fail_msg("case %zu: '%s', not '%s'", i, told ? told : "(nothing)", cases[i].told);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -427,6 +453,7 @@ int main(void)
         TEST(test_no_deps),
         TEST(test_waiting_for_all),
         TEST(test_names_are_checked),
+        TEST(test_changes_are_told_by_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

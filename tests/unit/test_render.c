@@ -31,7 +31,13 @@ static struct renderer *start(const void *owner, const char *mode, bool color, b
 static void send(struct renderer *renderer, const char *id, const char *parent, enum progress_state state,
                  const char *text, const char *details, int64_t current, int64_t total)
 {
-    const struct progress_event event = {id, parent, state, text, details, current, total};
+    const struct progress_event event = {.id = id,
+                                         .parent = parent,
+                                         .state = state,
+                                         .text = text,
+                                         .details = details,
+                                         .current = current,
+                                         .total = total};
     renderer->sink.event(&renderer->sink, &event);
 }
 
@@ -236,11 +242,33 @@ static void test_tty_more_than_the_screen(void **state UNUSED)
                                              "\033[J\033[?25h");
 }
 
+/* Steps only as they begin, and what went wrong; each an object. */
+static void test_plan(void **state UNUSED)
+{
+    TALLOC_CTX *tmp = mem_ctx();
+    struct renderer *renderer = start(tmp, "plan", false, true);
+    const struct progress_event step = {.id = "Container demo-web-1",
+                                        .action = "recreate",
+                                        .text = "Recreate",
+                                        .details = "environment.A \"b\" \u2192 \"c\""};
+    renderer->sink.event(&renderer->sink, &step);
+    send(renderer, "Container demo-web-1", NULL, PROGRESS_DONE, "Recreated", NULL, 0, 0);
+    send(renderer, NULL, NULL, PROGRESS_WARNING, "look out", NULL, 0, 0);
+    send(renderer, "Container demo-db-1", NULL, PROGRESS_ERROR, "Error", "no room", 0, 0);
+    assert_string_equal(take(tmp, renderer),
+                        "{\"action\":\"recreate\",\"resource\":\"container\",\"name\":\"demo-web-1\","
+                        "\"reason\":\"environment.A \\\"b\\\" \u2192 \\\"c\\\"\"}\n"
+                        "{\"warning\":\"look out\"}\n"
+                        "{\"error\":\"no room\"}\n");
+    talloc_free(tmp);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_plan),
         cmocka_unit_test(test_quiet),
         cmocka_unit_test(test_tty_frames),
         cmocka_unit_test(test_tty_makes_room),
