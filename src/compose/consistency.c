@@ -24,6 +24,11 @@ static void fail(const struct checker *c, const struct node *at, const char *hin
     loader_problem(c->loader, at, path, true, hint, "%s", text);
 }
 
+static const char *place_hint(const struct checker *c, const char *text, const struct node *at)
+{
+    return arena_printf(c->loader->arena, "%s %s", text, schema_place_text(c->loader->arena, at));
+}
+
 static void check_defined(struct checker *c, const char *key, const char *section, const char *what,
                           const char *name, const struct node *at)
 {
@@ -130,7 +135,9 @@ static void check_same(const struct checker *c, const struct node *service, cons
     const struct node *a = node_get(service, key), *b = node_get(section, other);
     if (is_zero(a) || !section || (b && node_equal(a, b)))
         return;
-    fail(c, a, arena_printf(c->loader->arena, "write it once, as '%s'", path),
+    struct arena *arena = c->loader->arena;
+    const char *place = b ? arena_printf(arena, ", which is at %s", schema_place_text(arena, b)) : "";
+    fail(c, a, arena_printf(arena, "write it once, as '%s'%s", path, place),
          "can't set distinct values on '%s' and '%s'", key, path);
 }
 
@@ -200,7 +207,8 @@ static void check_service(struct checker *c, const struct node *service)
     if (str_is_empty(node_get_text(service, "image")) && !build && !node_get(service, "provider"))
         fail(c, service, "add 'image:' or 'build:'", "has neither an image nor a build context specified");
     if (mode && node_is(networks, NODE_MAP) && networks->map.count)
-        fail(c, mode, "remove one of them", "declares mutually exclusive 'network_mode' and 'networks'");
+        fail(c, mode, place_hint(c, "remove one of them; the networks are at", networks),
+             "declares mutually exclusive 'network_mode' and 'networks'");
     if (node_is(platforms, NODE_LIST) && platforms->list.count && platform) {
         bool found = false;
         node_foreach_item (i, platforms)
@@ -234,12 +242,15 @@ static void check_container_names(struct checker *c)
         const char *name = node_get_text(e->value, "container_name");
         if (!name)
             continue;
-        const char *other = omap_get(names, name);
+        const struct node_entry *other = omap_get(names, name);
         c->service = e->key;
+        c->key = "container_name";
         if (other)
-            fail(c, node_get(e->value, "container_name"), NULL,
-                 "container name '%s' is already in use by service '%s'", name, other);
-        omap_set(names, name, (void *)(uintptr_t)e->key);
+            fail(c, node_get(e->value, "container_name"),
+                 place_hint(c, "its name is at", node_get(other->value, "container_name")),
+                 "container name '%s' is already in use by service '%s'", name, other->key);
+        c->key = NULL;
+        omap_set(names, name, e);
     }
 }
 

@@ -19,9 +19,9 @@ static bool in_cycle(struct loader *l, const struct node *at, const struct chain
 {
     unsigned depth = 0;
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    char *text = mem_printf(tmp, "%s in %s", chain->service, chain->file);
+    char *text = mem_printf(tmp, "%s in %s", chain->service, loader_label(l, chain->file));
     for (const struct chain *c = chain->up; c; c = c->up) {
-        text = mem_printf(tmp, "%s in %s\n  extends %s", c->service, c->file, text);
+        text = mem_printf(tmp, "%s in %s\n  extends %s", c->service, loader_label(l, c->file), text);
         if ((str_eq(c->file, chain->file) && str_eq(c->service, chain->service)) ||
             ++depth > LOAD_MAX_DEPTH) {
             loader_problem(l, at, path, true, NULL, "Circular reference:\n  %s", text);
@@ -71,7 +71,8 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
     const char *file = node_get_text(extends, "file"), *name = node_get_text(extends, "service");
     struct scope other = *scope;
     if (!name) {
-        loader_problem(l, extends, where, true, NULL, "'service' is missing");
+        if (!l->refused)
+            loader_problem(l, extends, where, true, NULL, "'service' is missing");
         return false;
     }
     if (file) {

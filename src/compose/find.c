@@ -266,14 +266,19 @@ static int check_name(const char *name, struct error *err)
         name);
 }
 
+static int name_failed(const struct loader *l, struct error *err)
+{
+    return error_wrap(err, "%s:%u:%u: name", l->name_at->file, l->name_at->line, l->name_at->col);
+}
+
 int loader_find_name(struct loader *l, struct node *const *documents, size_t count, struct error *err)
 {
     const char *name =
         l->options->project_name ? l->options->project_name : variable(l, "COMPOSE_PROJECT_NAME");
     if (name) {
         l->name = mem_strdup(l->arena, name);
-        l->name_why = l->options->project_name ? "given with -p" : "COMPOSE_PROJECT_NAME says so";
-        return check_name(name, err);
+        l->name_why = l->options->project_name ? "given with -p" : "given by COMPOSE_PROJECT_NAME";
+        return check_name(name, err) < 0 ? error_hint(err, "it was %s", l->name_why) : 0;
     }
     for (size_t i = count; i-- > 0 && !name;)
         for (uint32_t k = documents[i]->list.count; k-- > 0 && !name;) {
@@ -284,9 +289,14 @@ int loader_find_name(struct loader *l, struct node *const *documents, size_t cou
         char *text;
         int r = l->options->no_interpolate ? 0 : interpolate_text(l, name, &text, err);
         if (r < 0)
-            return error_wrap(err, "name");
+            return name_failed(l, err);
         const char *wanted = l->options->no_interpolate ? name : text;
         l->name = l->options->no_normalize ? mem_strdup(l->arena, wanted) : normalized_name(l->arena, wanted);
+        if (*wanted && !*l->name) {
+            error_set(err, EINVAL, "'%s' has no letter and no digit that a project's name could have",
+                      wanted);
+            return name_failed(l, err);
+        }
     }
     if (str_is_empty(l->name)) {
         l->name = normalized_name(l->arena, path_name(l->working_dir));

@@ -19,10 +19,10 @@ static struct omap *copy_environment(struct loader *l, const struct omap *from)
 static bool in_cycle(struct loader *l, const struct node *at, const struct scope *scope, const char *path)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    char *chain = mem_strdup(tmp, path);
+    char *chain = mem_strdup(tmp, loader_label(l, path));
     unsigned depth = 0;
     for (const struct scope *s = scope; s; s = s->up) {
-        chain = mem_printf(tmp, "%s\n include %s", s->file, chain);
+        chain = mem_printf(tmp, "%s\n include %s", loader_label(l, s->file), chain);
         if (str_eq(s->file, path) || ++depth > LOAD_MAX_DEPTH) {
             loader_problem(l, at, "include", true, NULL, "include cycle detected:\n%s", chain);
             return true;
@@ -72,7 +72,8 @@ static void include_files(struct loader *l, const struct scope *inner, const str
         if (in_cycle(l, paths->list.items[i], outer, scope.file))
             return;
         if (loader_read(l, scope.file, &documents, &err) < 0) {
-            loader_problem(l, str_starts(err.text, "open ") ? paths->list.items[i] : NULL, "", true,
+            bool absent = str_starts(err.text, "open ");
+            loader_problem(l, absent ? paths->list.items[i] : NULL, absent ? "include" : "", true,
                            err.hint[0] ? err.hint : NULL, "%s", err.text);
             return;
         }

@@ -41,6 +41,13 @@ char *loader_label(struct loader *l, const char *path)
     return arena_strdup(l->arena, below && *below == '/' ? below + 1 : path);
 }
 
+static int not_mapping(const struct node *document, struct error *err)
+{
+    error_set(err, EINVAL, "%s:%u:%u: the top level must be a mapping, not %s", document->file,
+              document->line, document->col, document->kind == NODE_LIST ? "a list" : "a text");
+    return error_hint(err, "write 'services:' first, and the services below it, indented");
+}
+
 int loader_read(struct loader *l, const char *path, struct node **ret_documents, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -62,8 +69,7 @@ int loader_read(struct loader *l, const char *path, struct node **ret_documents,
         return error_set(err, EINVAL, "%s: empty compose file", name);
     node_foreach_item (i, *ret_documents)
         if ((*ret_documents)->list.items[i]->kind != NODE_MAP)
-            return error_set(err, EINVAL, "%s:%u:%u: the top level must be a mapping", name,
-                             (*ret_documents)->list.items[i]->line, (*ret_documents)->list.items[i]->col);
+            return not_mapping((*ret_documents)->list.items[i], err);
     return 0;
 }
 
@@ -103,6 +109,7 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
         return loader_status(l);
     if (included)
         *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, included) : included;
+    l->refused = l->diagnostics->error_count > errors;
     loader_extend(l, scope, canonical, *tree);
     if (!*tree)
         schema_settle(canonical);

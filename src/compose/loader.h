@@ -59,6 +59,7 @@ struct loader {
     const struct node *name_at; /* where the files say it; NULL: `name_why` */
     const char *name_why;
     unsigned file_count;
+    bool refused; /* the document that is extended lacks what had errors */
 };
 
 struct scope {

@@ -194,6 +194,11 @@ static void explain_key(const struct yaml_problem *p, struct verdict *v)
         return;
     }
     size_t above = indent_of(line_of(p->data, p->size, before));
+    if (indent == p->start_column && line.start[at] == '-') {
+        SAY(v, "a list element stands among the keys of a mapping");
+        ADVISE(v, "indent it deeper than the key that the list belongs to");
+        return;
+    }
     SAY(v, "an indentation of %zu blanks fits no block above", indent);
     if (above > p->start_column && above != indent)
         ADVISE(v, "line %zu has %zu blanks, and the block around it %zu", before + 1, above, p->start_column);

@@ -118,7 +118,7 @@ static const struct schema_field restart_policy_fields[] = {
     ROW(type_duration, "window", KEEP),
 };
 static const struct schema_object object_restart_policy =
-    OBJECT("restart_policy", restart_policy_fields, .extensions = true);
+    OBJECT("restart_policy", restart_policy_fields, .usual = "condition", .extensions = true);
 
 static const struct schema_field preference_fields[] = {
     ROW(type_string, "spread"),
@@ -177,7 +177,7 @@ static const struct schema_field watch_fields[] = {
 static void watch_check(struct schema_pass *pass, const struct node *map)
 {
     const char *action = node_get_text(map, "action");
-    if (action && !node_get(map, "target") && !str_eq(action, "rebuild") && !str_eq(action, "restart"))
+    if (action && !node_get(map, "target") && str_starts(action, "sync"))
         schema_error(pass, map, NULL, "'target' is missing, which '%s' needs", action);
 }
 static const struct schema_object object_watch =

@@ -88,7 +88,7 @@ static void network_finish(struct schema_pass *pass, struct node *map)
     external_finish(pass, &object_network, map);
 }
 const struct schema_object object_network =
-    OBJECT("network", network_fields, .extensions = true, .finish = network_finish);
+    OBJECT("network", network_fields, .usual = "driver", .extensions = true, .finish = network_finish);
 
 #define AT(member_, ctype_) MEMBER(struct volume, member_, ctype_)
 static const struct schema_field volume_fields[] = {

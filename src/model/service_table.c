@@ -130,15 +130,15 @@ static void healthcheck_check(struct schema_pass *pass, const struct node *map)
                      "\"CMD-SHELL\"");
 }
 
-static const struct schema_object object_healthcheck =
-    OBJECT("healthcheck", healthcheck_fields, .extensions = true, .check = healthcheck_check);
+static const struct schema_object object_healthcheck = OBJECT(
+    "healthcheck", healthcheck_fields, .usual = "test", .extensions = true, .check = healthcheck_check);
 
 static const struct schema_field logging_fields[] = {
     ROW(type_string, "driver", MEMBER(struct logging, driver, char *)),
     ROW(type_options, "options", MEMBER(struct logging, options, struct omap *)),
 };
 static const struct schema_object object_logging =
-    OBJECT("logging", logging_fields, .extensions = true, .discriminator = "driver");
+    OBJECT("logging", logging_fields, .usual = "driver", .extensions = true, .discriminator = "driver");
 
 static const struct schema_field credential_fields[] = {
     ROW(type_string, "config"),

@@ -53,7 +53,7 @@ const struct schema_object object_device =
            .list_key = device_key, .check = device_check);
 
 static const struct schema_field env_file_fields[] = {
-    ROW(type_path, "path", .flags = FIELD_REQUIRED),
+    ROW(type_path, "path", .also = "file", .flags = FIELD_REQUIRED),
     ROW(type_bool, "required", .flags = FIELD_KEEP_ZERO),
     ROW(type_string, "format"),
 };

@@ -154,7 +154,9 @@ static struct node *port_from_text(struct schema_pass *pass, struct node *in, co
     if (!*spec.container)
         schema_error(pass, in, form, "'%s' names no container port", text);
     else if (!ip)
-        schema_error(pass, in, "IPv6 addresses stand in brackets", "'%s' is not an IP address", spec.ip);
+        schema_error(pass, in,
+                     strchr(spec.ip, ':') ? "IPv6 addresses stand in brackets" : "write it like 127.0.0.1",
+                     "'%s' is not an IP address", spec.ip);
     else if (!parse_range(spec.container, &container) || container.first == 0)
         schema_error(pass, in, port_hint(spec.container), "'%s' is not a container port", spec.container);
     else if (*spec.host && !parse_range(spec.host, &host))

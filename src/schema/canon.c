@@ -249,9 +249,12 @@ static struct node *map_from_names(struct schema_pass *pass, const struct schema
         struct node *item = in->list.items[i];
         pass->path = &frame;
         if (item->kind != NODE_STRING)
-            schema_expected(pass, item, NULL, "a string");
+            schema_expected(
+                pass, item,
+                item->kind == NODE_MAP ? "names that have settings are written without '- ' in front" : NULL,
+                "a name");
         else if (node_get(map, item->text))
-            schema_error(pass, item, NULL, "'%s' stands in the list twice", item->text);
+            schema_twice(pass, item, node_get(map, item->text), item->text);
         else
             node_set(pass->arena, map, item->text,
                      object->from_short ? object->from_short(pass, object, item)

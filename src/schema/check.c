@@ -50,7 +50,7 @@ static void make_unique(struct schema_pass *pass, const struct schema_field *fie
         } else if (field->unique == UNIQUE_ERROR) {
             struct schema_path frame = {.up = pass->path, .index = i};
             pass->path = &frame;
-            schema_error(pass, item, NULL, "'%s' stands in the list twice", key);
+            schema_twice(pass, item, list->list.items[place - 1], key);
             pass->path = frame.up;
         } else {
             list->list.items[place - 1] = join(pass, field, list->list.items[place - 1], item);

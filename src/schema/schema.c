@@ -34,6 +34,19 @@ void schema_error(struct schema_pass *pass, const struct node *at, const char *h
     pass->report->problem(pass->report, at, schema_path_text(pass->arena, pass->path), true, text, hint);
 }
 
+char *schema_place_text(struct arena *arena, const struct node *node)
+{
+    return arena_printf(arena, "%s:%u:%u", node->file ? node->file : "-", node->line, node->col);
+}
+
+void schema_twice(struct schema_pass *pass, const struct node *item, const struct node *first,
+                  const char *key)
+{
+    schema_error(pass, item,
+                 arena_printf(pass->arena, "the first one is at %s", schema_place_text(pass->arena, first)),
+                 "'%s' stands in the list twice", key);
+}
+
 static const char *describe(struct arena *arena, const struct node *node)
 {
     switch (node->kind) {
@@ -70,7 +83,7 @@ static const char *kind_hint(struct arena *arena, const struct node *in, const c
     if (text && list && strchr(text, '=') && mapping)
         return arena_printf(arena, "put '- ' in front, or write '%.*s: ...'", (int)strcspn(text, "="), text);
     if (text && *text && list && !strchr(what, '=') && !strchr(text, '\n'))
-        return arena_printf(arena, "write [%.40s], or put '- ' in front", text);
+        return arena_printf(arena, "write [\"%.40s\"], or put '- ' in front", text);
     return NULL;
 }
 

@@ -145,6 +145,10 @@ void schema_error(struct schema_pass *pass, const struct node *at, const char *h
 void schema_expected(struct schema_pass *pass, const struct node *in, const char *hint, const char *what);
 void schema_warn(struct schema_pass *pass, const struct node *at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 char *schema_path_text(struct arena *arena, const struct schema_path *path); /* services.web.ports[0] */
+char *schema_place_text(struct arena *arena, const struct node *node);       /* compose.yaml:3:5 */
+/* An element that an earlier one of the list says already. */
+void schema_twice(struct schema_pass *pass, const struct node *item, const struct node *first,
+                  const char *key);
 
 const struct schema_field *schema_find(const struct schema_object *object, const char *key);
 

@@ -297,9 +297,14 @@ void refuse_twice(struct schema_pass *pass, const struct node *list)
         struct node *item = list->list.items[i];
         const char *text = scalar_text(pass->arena, item);
         char *mark = mem_printf(tmp, "%d %s", (int)item->kind, text ? text : "");
-        if (text && omap_has(seen, mark))
-            schema_error(pass, item, NULL, "'%s' stands in the list twice", text);
-        omap_set(seen, mark, list->list.items[i]);
+        const struct node *first = omap_get(seen, mark);
+        struct schema_path frame = {.up = pass->path, .index = i};
+        pass->path = &frame;
+        if (text && first)
+            schema_twice(pass, item, first, text);
+        else
+            omap_set(seen, mark, item);
+        pass->path = frame.up;
     }
 }
 

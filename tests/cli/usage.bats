@@ -46,6 +46,35 @@ fails()
     [[ $stderr == *'No resource found to remove for project "nothing".'* ]]
 }
 
+@test "config --explain: one key, all, JSON, and a key that is not there" {
+    echo 'TAG=2' >.env
+    echo 'services: {web: {image: "nginx:${TAG}"}}' >over.yaml
+    run -0 compote -f compose.yaml -f over.yaml config --explain services.web.image
+    [ "${lines[0]}" = 'services.web.image = nginx:2' ]
+    [ "${lines[1]}" = '  over.yaml:1:26     nginx:2, from "nginx:${TAG}"; TAG=2 from .env:1' ]
+    [ "${lines[2]}" = '  compose.yaml:3:16  replaced: nginx:1' ]
+    [ "${#lines[@]}" -eq 3 ]
+    TAG=3 run -0 compote -f compose.yaml -f over.yaml config --explain services.web.image
+    [[ ${lines[1]} == *'TAG=3 from the environment, which wins over .env:1' ]]
+    run -0 compote config --explain
+    [[ $output == *'services.debug (removed)'* ]]
+    [[ $output == *$'networks.default.name = demo_default\n'* ]]
+    run -0 compote config --explain --format json services.db.image
+    [ "$(jq -r '.[0].history[0] | "\(.step) \(.file):\(.line)"' <<<"$output")" = 'written compose.yaml:4' ]
+    fails "'services.web.imgae' is not in the result" config --explain services.web.imgae
+    [ "${stderr_lines[1]}" = "did you mean 'services.web.image'?" ]
+    fails '--explain takes one key: services.web.image' config --explain services.web.image services.db
+}
+
+@test "several mistakes are told, each with its place and advice" {
+    echo 'services: {web: {image: x, prots: ["80"], memory: 1g}}' >compose.yaml
+    fails "compose.yaml:1:28: services.web: unknown key 'prots'" config
+    [ "${stderr_lines[1]}" = "did you mean 'ports'?" ]
+    [ "${stderr_lines[2]}" = "compose.yaml:1:43: services.web: unknown key 'memory'" ]
+    [ "${stderr_lines[3]}" = "did you mean 'mem_limit'?" ]
+    [ "${#stderr_lines[@]}" -eq 4 ]
+}
+
 @test "global flags work before and after the command, and from the environment" {
     run -0 compote --profile debug config --services
     [[ $output == *debug* ]]
