@@ -27,7 +27,6 @@ LATER(build, "build", "Build or rebuild services");
 LATER(commit, "commit", "Create a new image from a service container's changes");
 LATER(publish, "publish", "Publish compose application");
 LATER(push, "push", "Push service images");
-LATER(stats, "stats", "Display a live stream of container(s) resource usage statistics");
 LATER(volumes, "volumes", "List volumes");
 LATER(watch, "watch",
       "Watch build context for service and rebuild/refresh containers when files are updated");

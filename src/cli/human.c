@@ -40,14 +40,24 @@ void human_duration(int64_t ns, char text[HUMAN_TEXT])
         snprintf(text, HUMAN_TEXT, "%" PRId64 " %s", n, rows[row].many);
 }
 
+static void print_size(int64_t bytes, double step, int digits, const char *const *units, char *text)
+{
+    double value = (double)bytes;
+    for (; value >= step && units[1]; units++)
+        value /= step;
+    snprintf(text, HUMAN_TEXT, "%.*g%s", digits, value, *units);
+}
+
 void human_size(int64_t bytes, int digits, char text[HUMAN_TEXT])
 {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-    for (; value >= 1000 && unit + 1 < ARRAY_SIZE(units); unit++)
-        value /= 1000;
-    snprintf(text, HUMAN_TEXT, "%.*g%s", digits, value, units[unit]);
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB", NULL};
+    print_size(bytes, 1000, digits, units, text);
+}
+
+void human_bytes(int64_t bytes, char text[HUMAN_TEXT])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", NULL};
+    print_size(bytes, 1024, 4, units, text);
 }
 
 void human_time(int64_t ns_since_epoch, char text[HUMAN_TEXT])

@@ -99,6 +99,10 @@ int engine_projects(const void *owner, struct engine *engine, struct project_vie
 int engine_pids(const void *owner, struct engine *engine, const struct container_view *container, pid_t **ret,
                 size_t *ret_count, struct error *err);
 
+/* USAGE_NONE when it does not run. */
+int engine_usage(struct engine *engine, const struct container_view *container, struct container_usage *ret,
+                 struct error *err);
+
 /* ---- changing ---- */
 
 enum recreate { RECREATE_CHANGED, RECREATE_ALWAYS, RECREATE_NEVER };

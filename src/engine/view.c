@@ -158,3 +158,9 @@ int engine_images_in_use(const void *owner, struct engine *engine, char ***ret_r
     }
     return r < 0 ? r : 0;
 }
+
+int engine_usage(struct engine *engine, const struct container_view *container, struct container_usage *ret,
+                 struct error *err)
+{
+    return container_usage(&engine->dirs, container->id, ret, err);
+}

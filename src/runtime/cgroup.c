@@ -22,8 +22,7 @@ static void pause_ms(long ms)
     nanosleep(&t, NULL);
 }
 
-/* Mount points of all cgroup hierarchies. */
-static char **mount_points(const void *owner)
+char **cgroup_mounts(const void *owner)
 {
     char **points = NULL;
     char *text;
@@ -72,7 +71,7 @@ int cgroup_pids(const void *owner, const char *path, pid_t **ret, size_t *ret_co
     size_t count = 0;
     if (!path_is_ours(path))
         return error_set(err, EINVAL, "'%s' is not a cgroup path", path);
-    char **points = mount_points(tmp);
+    char **points = cgroup_mounts(tmp);
     for (size_t i = 0; points && points[i] && count == 0; i++)
         collect(owner, mem_printf(tmp, "%s%s", points[i], path), &pids, &count);
     *ret = pids;
@@ -105,7 +104,7 @@ void cgroup_kill(const char *path)
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     if (!path_is_ours(path))
         return;
-    char **points = mount_points(tmp);
+    char **points = cgroup_mounts(tmp);
     for (int round = 0; round < ROUNDS; round++) {
         pid_t *pids;
         size_t count;
@@ -145,7 +144,7 @@ void cgroup_rmdir(const char *path)
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     if (!path_is_ours(path))
         return;
-    char **points = mount_points(tmp);
+    char **points = cgroup_mounts(tmp);
     for (size_t i = 0; points && points[i]; i++) {
         char *dir = mem_printf(tmp, "%s%s", points[i], path);
         for (int round = 0; round < ROUNDS / 4 && !remove_dirs(dir); round++)

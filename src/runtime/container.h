@@ -189,6 +189,21 @@ int container_files_run(const struct runtime_dirs *dirs, const char *id, const s
  */
 int container_attach(const struct runtime_dirs *dirs, const char *id, int *ret_socket, struct error *err);
 
+/* What a running container uses; all numbers count up but memory and pids. */
+struct container_usage {
+    uint64_t cpu_ns;
+    uint64_t memory, memory_cache,
+        memory_limit; /* memory without the part of the cache that nobody used lately */
+    uint64_t io_read, io_written, net_received, net_sent;
+    uint64_t pids;
+    int64_t at; /* when, on the monotonic clock, ns */
+};
+
+enum { USAGE_NONE = 1 }; /* it does not run */
+
+int container_usage(const struct runtime_dirs *dirs, const char *id, struct container_usage *ret,
+                    struct error *err);
+
 /* Host pids of the container's processes, from its cgroup. */
 int container_pids(const void *owner, const struct runtime_dirs *dirs, const char *id, pid_t **ret,
                    size_t *ret_count, struct error *err);

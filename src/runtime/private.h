@@ -147,6 +147,7 @@ int conf_write(const struct bundle *bundle, struct error *err);
 int stop_signal_parse(const char *text, int *ret, struct error *err);
 
 /* cgroup.c: "path" is below each hierarchy's mount point. */
+char **cgroup_mounts(const void *owner); /* mount points of all hierarchies */
 int cgroup_pids(const void *owner, const char *path, pid_t **ret, size_t *ret_count, struct error *err);
 void cgroup_kill(const char *path);  /* every process in it and below, until none is left */
 void cgroup_rmdir(const char *path); /* with what is below; absent is fine */

@@ -48,9 +48,10 @@ happened()
     grep -q "$1" events
 }
 
+# Without the health of a process that is about to end.
 actions()
 {
-    jq -r "select(.service == \"$1\") | .action" events | tr '\n' ' '
+    jq -r "select(.service == \"$1\") | .action" events | awk '/^start|^unpause/ {calm = 1} /^kill/ {calm = 0} calm || !/^health/ {printf "%s ", $0}'
 }
 
 @test "events sees what other commands and the containers themselves do, in order, with the reasons" {
