@@ -52,11 +52,23 @@ bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *ret)
 
 bool str_to_double(const char *s, double *ret)
 {
-    if (!s || !*s || isspace((unsigned char)*s))
+    char plain[64];
+    size_t n = 0;
+    for (; s && *s; s++) {
+        bool between = n > 0 && isalnum((unsigned char)s[-1]) && isalnum((unsigned char)s[1]);
+        if (*s == '_' && between)
+            continue;
+        if (n + 1 >= sizeof(plain))
+            return false;
+        plain[n++] = *s;
+    }
+    plain[n] = '\0';
+    bool hexadecimal = strpbrk(plain, "xX") != NULL;
+    if (n == 0 || isspace((unsigned char)plain[0]) || (hexadecimal && !strpbrk(plain, "pP")))
         return false;
     char *end;
     errno = 0;
-    double v = strtod(s, &end);
+    double v = strtod(plain, &end);
     if (errno || *end || !isfinite(v))
         return false;
     *ret = v;

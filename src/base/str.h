@@ -27,6 +27,7 @@ const char *str_after(const char *s, const char *prefix);
  */
 bool str_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
 bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *ret);
+/* As Go reads numbers: underscores between digits, hexadecimal with an exponent only. Never infinite. */
 bool str_to_double(const char *s, double *ret);
 
 /* Copies at most size - 1 bytes and ends with a NUL; false when it did not fit. */

@@ -1,5 +1,7 @@
 #include "base/units.h"
 
+#include "base/str.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
@@ -24,13 +26,20 @@ static const char *number_end(const char *s)
 bool bytes_parse(const char *s, int64_t *ret)
 {
     static const char prefixes[] = "kmgtp";
-    const char *unit = number_end(s);
-    if (!unit)
+    char number[64];
+    size_t n = strlen(s);
+    while (n > 0 && !strchr("0123456789. ", s[n - 1]))
+        n--;
+    const char *unit = s + n;
+    if (n > 0 && s[n - 1] == ' ')
+        n--;
+    if (n == 0 || n >= sizeof(number))
         return false;
-    double value = strtod(s, NULL);
-    while (*unit == ' ')
-        unit++;
-    double factor = 1;
+    memcpy(number, s, n);
+    number[n] = '\0';
+    double value, factor = 1;
+    if (!str_to_double(number, &value) || value < 0)
+        return false;
     if (*unit) {
         const char *p = strchr(prefixes, tolower((unsigned char)*unit));
         if (p) {

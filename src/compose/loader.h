@@ -46,7 +46,7 @@ struct loader {
     struct error *err; /* the first error */
     struct schema_report report;
     struct schema_pass pass;
-    struct omap *told;   /* problems that are said once */
+    struct omap *told;     /* problems that are said once */
     struct omap *extended; /* path -> tree of a file that services extend from */
     const char *cwd, *home;
     const char *working_dir; /* the project directory */

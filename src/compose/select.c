@@ -157,10 +157,11 @@ void loader_prune(struct loader *l, struct node *tree)
         node_foreach_item (i, mounts)
             if (str_eq(node_get_text(mounts->list.items[i], "type"), "volume"))
                 use(volumes, node_get_text(mounts->list.items[i], "source"));
+        node_foreach_entry (e, node_get(service->value, "models"))
+            use(models, e->key);
         use_references(configs, node_get(service->value, "configs"));
         use_references(secrets, node_get(service->value, "secrets"));
         use_references(secrets, node_get(node_get(service->value, "build"), "secrets"));
-        use(configs, node_get_text(node_get(service->value, "credential_spec"), "config"));
     }
     keep(l, tree, "networks", networks);
     keep(l, tree, "volumes", volumes);

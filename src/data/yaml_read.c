@@ -54,7 +54,8 @@ static int not_text(struct reader *r)
         }
     error_set(r->err, EINVAL, "%s:%zu:%zu: %s", r->file, line, offset - start + 1,
               r->parser.problem ? r->parser.problem : "not text");
-    return error_hint(r->err, "a Compose file is UTF-8 text without control characters; look at byte %zu", offset + 1);
+    return error_hint(r->err, "a Compose file is UTF-8 text without control characters; look at byte %zu",
+                      offset + 1);
 }
 
 static int next_event(struct reader *r)

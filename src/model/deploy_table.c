@@ -20,8 +20,8 @@ static const struct schema_field update_fields[] = {
 static const struct schema_object object_update = OBJECT("update_config", update_fields, .extensions = true);
 
 static const struct schema_field resource_spec_fields[] = {
-    ROW(type_string, "kind", KEEP),
-    ROW(type_int, "value", KEEP),
+    ROW(type_string, "kind", .flags = FIELD_ALWAYS),
+    ROW(type_int, "value", .flags = FIELD_ALWAYS),
 };
 static const struct schema_object object_resource_spec =
     OBJECT("discrete_resource_spec", resource_spec_fields, .extensions = true);
@@ -49,18 +49,6 @@ static const struct schema_field device_request_fields[] = {
     ROW(type_mapping, "options"),
 };
 
-static struct node *device_request_from_all(struct schema_pass *pass, const struct schema_object *object,
-                                            struct node *in)
-{
-    if (!str_eq(node_text(in), "all")) {
-        schema_expected(pass, in, NULL, "\"all\" or a list of device requests");
-        return NULL;
-    }
-    struct node *map = node_new(pass->arena, NODE_MAP, in);
-    schema_put(pass->arena, object, map, "count", pass->lenient ? in : node_int(pass->arena, -1, in));
-    return map;
-}
-
 static void device_request_finish(struct schema_pass *pass, struct node *map)
 {
     struct node *all = pass->lenient ? node_string(pass->arena, "all", map) : node_int(pass->arena, -1, map);
@@ -75,8 +63,24 @@ static void device_request_check(struct schema_pass *pass, const struct node *ma
 }
 
 const struct schema_object object_device_request =
-    OBJECT("device request", device_request_fields, .extensions = true, .from_short = device_request_from_all,
-           .finish = device_request_finish, .check = device_request_check);
+    OBJECT("device request", device_request_fields, .extensions = true, .finish = device_request_finish,
+           .check = device_request_check);
+
+/* "all" alone stands for a list of one request. */
+static struct node *canon_gpus(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind == NODE_LIST)
+        return type_objects.canon(pass, field, in);
+    if (!str_eq(node_text(in), "all")) {
+        schema_expected(pass, in, NULL, "\"all\" or a list of device requests");
+        return NULL;
+    }
+    struct node *list = node_new(pass->arena, NODE_LIST, in), *map = node_new(pass->arena, NODE_MAP, in);
+    schema_put(pass->arena, field->object, map, "count", pass->lenient ? in : node_int(pass->arena, -1, in));
+    node_list_add(pass->arena, list, map);
+    return list;
+}
+const struct schema_type type_gpus = {"\"all\" or a list", canon_gpus, NULL};
 
 static void reservation_device_check(struct schema_pass *pass, const struct node *map)
 {
@@ -215,7 +219,7 @@ static const struct schema_field build_fields[] = {
     ROW(type_string, "isolation"),
     ROW(type_string, "network"),
     ROW(type_string, "target"),
-    ROW(type_objects, "secrets", .object = &object_build_secret, .unique = UNIQUE_KEY),
+    ROW(type_objects, "secrets", .object = &object_build_secret),
     ROW(type_bytes, "shm_size"),
     ROW(type_strings, "tags", ONCE),
     ROW(type_object_map, "ulimits", .object = &object_ulimit),
@@ -241,4 +245,5 @@ static void build_check(struct schema_pass *pass, const struct node *map)
         schema_error(pass, map, NULL, "'dockerfile' and 'dockerfile_inline' exclude each other");
 }
 const struct schema_object object_build =
-    OBJECT("build", build_fields, .extensions = true, .from_short = build_from_context, .check = build_check);
+    OBJECT("build", build_fields, .extensions = true, .short_form = "CONTEXT",
+           .from_short = build_from_context, .check = build_check);

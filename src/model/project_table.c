@@ -21,7 +21,8 @@ static struct node *canon_external(struct schema_pass *pass, const struct schema
     schema_warn(pass, in, "external.name is old; write 'external: true' and 'name'");
     return schema_canon(pass, &object_external, in);
 }
-static const struct schema_type type_external = {"a boolean", canon_external, NULL};
+static const struct schema_type type_external = {"a boolean, or the old mapping {name: NAME}", canon_external,
+                                                 NULL};
 
 static void external_finish(struct schema_pass *pass, const struct schema_object *object, struct node *map)
 {
@@ -53,7 +54,7 @@ static const struct schema_field pool_fields[] = {
     ROW(type_string, "subnet", MEMBER(struct ipam_pool, subnet, char *)),
     ROW(type_string, "gateway", MEMBER(struct ipam_pool, gateway, char *)),
     ROW(type_string, "ip_range", MEMBER(struct ipam_pool, ip_range, char *)),
-    ROW(type_options, "aux_addresses", MEMBER(struct ipam_pool, aux_addresses, struct omap *)),
+    ROW(type_texts, "aux_addresses", MEMBER(struct ipam_pool, aux_addresses, struct omap *)),
 };
 static const char *pool_key(struct arena *arena UNUSED, const struct node *map)
 {
@@ -65,7 +66,7 @@ static const struct schema_object object_pool =
 static const struct schema_field ipam_fields[] = {
     ROW(type_string, "driver"),
     ROW(type_objects, "config", .object = &object_pool, .unique = UNIQUE_MERGE),
-    ROW(type_options, "options", .flags = FIELD_HIDDEN, STORED),
+    ROW(type_texts, "options", .flags = FIELD_HIDDEN, STORED),
 };
 static const struct schema_object object_ipam = OBJECT("ipam", ipam_fields, .extensions = true);
 
@@ -73,7 +74,7 @@ static const struct schema_object object_ipam = OBJECT("ipam", ipam_fields, .ext
 static const struct schema_field network_fields[] = {
     ROW(type_string, "name", AT(name, char *)),
     ROW(type_string, "driver", AT(driver, char *)),
-    ROW(type_options, "driver_opts", AT(driver_opts, struct omap *)),
+    ROW(type_driver_options, "driver_opts", AT(driver_opts, struct omap *)),
     ROW(type_object, "ipam", .object = &object_ipam, .flags = FIELD_JSON_EMPTY),
     ROW(type_external, "external"),
     ROW(type_bool, "internal", AT(internal, bool)),
@@ -94,7 +95,7 @@ const struct schema_object object_network =
 static const struct schema_field volume_fields[] = {
     ROW(type_string, "name", AT(name, char *)),
     ROW(type_string, "driver", AT(driver, char *)),
-    ROW(type_options, "driver_opts", AT(driver_opts, struct omap *)),
+    ROW(type_driver_options, "driver_opts", AT(driver_opts, struct omap *)),
     ROW(type_external, "external"),
     ROW(type_mapping, "labels", AT(labels, struct omap *)),
 };
@@ -129,7 +130,7 @@ static const struct schema_field secret_fields[] = {
     ROW(type_external, "external"),
     ROW(type_mapping, "labels", STORED),
     ROW(type_string, "driver", STORED),
-    ROW(type_options, "driver_opts", STORED),
+    ROW(type_driver_options, "driver_opts", .flags = FIELD_WHOLE, STORED),
     ROW(type_string, "template_driver", STORED),
 };
 #undef AT
@@ -203,7 +204,7 @@ static struct node *include_from_path(struct schema_pass *pass, const struct sch
     return map;
 }
 const struct schema_object object_include =
-    OBJECT("include", include_fields, .from_short = include_from_path);
+    OBJECT("include", include_fields, .short_form = "PATH", .from_short = include_from_path);
 
 static const struct schema_field project_fields[] = {
     ROW(type_string, "version", .flags = FIELD_HIDDEN),

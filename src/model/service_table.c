@@ -16,6 +16,7 @@
 #define ONCE .unique = UNIQUE_ONCE
 #define DISTINCT .unique = UNIQUE_ERROR
 #define KEEP .flags = FIELD_KEEP_ZERO
+#define WEIGHT .ranged = true, .min = 0, .max = UINT16_MAX
 #define STORED .support = SUPPORT_STORED
 #define MISSING .support = SUPPORT_MISSING
 
@@ -78,7 +79,7 @@ static void dependency_finish(struct schema_pass *pass, struct node *map)
 
 static const struct schema_field network_fields[] = {
     ROW(type_strings, "aliases", ONCE, MEMBER(struct service_network, aliases, char **)),
-    ROW(type_options, "driver_opts", MEMBER(struct service_network, driver_opts, struct omap *)),
+    ROW(type_driver_options, "driver_opts", MEMBER(struct service_network, driver_opts, struct omap *)),
     ROW(type_int, "gw_priority", MEMBER(struct service_network, gw_priority, int64_t)),
     ROW(type_string, "interface_name", MEMBER(struct service_network, interface_name, char *)),
     ROW(type_string, "ipv4_address", MEMBER(struct service_network, ipv4_address, char *)),
@@ -149,19 +150,20 @@ static const struct schema_object object_credential =
     OBJECT("credential_spec", credential_fields, .extensions = true);
 
 static const struct schema_field weight_device_fields[] = {
-    ROW(type_string, "path", KEEP, .json_key = "Path"),
-    ROW(type_int, "weight", KEEP, .json_key = "Weight"),
+    ROW(type_string, "path", .flags = FIELD_ALWAYS, .json_key = "Path"),
+    ROW(type_int, "weight", .flags = FIELD_ALWAYS | FIELD_NO_CAST | FIELD_WHOLE, WEIGHT,
+        .json_key = "Weight"),
 };
 static const struct schema_object object_weight_device = OBJECT("weight_device", weight_device_fields);
 
 static const struct schema_field throttle_fields[] = {
-    ROW(type_string, "path", KEEP, .json_key = "Path"),
-    ROW(type_bytes, "rate", KEEP, .json_key = "Rate"),
+    ROW(type_string, "path", .flags = FIELD_ALWAYS, .json_key = "Path"),
+    ROW(type_bytes, "rate", .flags = FIELD_ALWAYS | FIELD_WHOLE, .json_key = "Rate"),
 };
 static const struct schema_object object_throttle = OBJECT("device limit", throttle_fields);
 
 static const struct schema_field blkio_fields[] = {
-    ROW(type_int, "weight"),
+    ROW(type_int, "weight", .flags = FIELD_NO_CAST | FIELD_WHOLE, WEIGHT),
     ROW(type_objects, "weight_device", .object = &object_weight_device),
     ROW(type_objects, "device_read_bps", .object = &object_throttle),
     ROW(type_objects, "device_read_iops", .object = &object_throttle),
@@ -217,7 +219,7 @@ static struct node *extends_from_name(struct schema_pass *pass, const struct sch
     return map;
 }
 static const struct schema_object object_extends =
-    OBJECT("extends", extends_fields, .from_short = extends_from_name);
+    OBJECT("extends", extends_fields, .short_form = "SERVICE", .from_short = extends_from_name);
 
 static const struct schema_field service_fields[] = {
     ROW(type_strings, "profiles", ONCE, .flags = FIELD_NO_HASH, AT_STRINGS(profiles)),
@@ -230,8 +232,8 @@ static const struct schema_field service_fields[] = {
     ROW(type_strings, "cap_drop", ONCE, AT_STRINGS(cap_drop)),
     ROW(type_string, "cgroup_parent", AT_STRING(cgroup_parent)),
     ROW(type_string, "cgroup", .choices = cgroup_choices, AT_STRING(cgroup)),
-    ROW(type_int, "cpu_count", STORED, .ranged = true, .min = 0, .max = INT64_MAX),
-    ROW(type_number, "cpu_percent", STORED, .flags = FIELD_WHOLE, .ranged = true, .max = 100),
+    ROW(type_int, "cpu_count", STORED, .flags = FIELD_WHOLE, .ranged = true, .min = 0, .max = INT64_MAX),
+    ROW(type_number, "cpu_percent", STORED, .flags = FIELD_WHOLE, .ranged = true, .min = 0, .max = 100),
     ROW(type_int, "cpu_period", AT_INT(cpu_period)),
     ROW(type_int, "cpu_quota", AT_INT(cpu_quota)),
     ROW(type_int, "cpu_rt_period", AT_INT(cpu_rt_period)),
@@ -264,8 +266,8 @@ static const struct schema_field service_fields[] = {
     ROW(type_object, "extends", .object = &object_extends),
     ROW(type_strings, "external_links", DISTINCT, AT_STRINGS(external_links)),
     ROW(type_hosts, "extra_hosts", ONCE),
-    ROW(type_scalar_list, "group_add", AT_STRINGS(group_add)),
-    ROW(type_objects, "gpus", .object = &object_device_request, .flags = FIELD_ALONE),
+    ROW(type_scalar_list, "group_add", AT_STRINGS(group_add), .flags = FIELD_WHOLE),
+    ROW(type_gpus, "gpus", .object = &object_device_request),
     ROW(type_string, "hostname", AT_STRING(hostname)),
     ROW(type_object, "healthcheck", .also = "health", .object = &object_healthcheck),
     ROW(type_string, "image", AT_STRING(image)),
@@ -287,7 +289,8 @@ static const struct schema_field service_fields[] = {
     ROW(type_object_map, "networks", .object = &object_service_network,
         .flags = FIELD_LIST_FORM | FIELD_NULL_VALUES),
     ROW(type_bool, "oom_kill_disable", AT_BOOL(oom_kill_disable)),
-    ROW(type_int, "oom_score_adj", .ranged = true, .min = -1000, .max = 1000, AT_INT(oom_score_adj)),
+    ROW(type_int, "oom_score_adj", .flags = FIELD_WHOLE, .ranged = true, .min = -1000, .max = 1000,
+        AT_INT(oom_score_adj)),
     ROW(type_string, "pid", .flags = FIELD_NULLABLE, AT_STRING(pid)),
     ROW(type_int, "pids_limit", AT_INT(pids_limit)),
     ROW(type_string, "platform", AT_STRING(platform)),
@@ -307,7 +310,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_bool, "stdin_open", AT_BOOL(stdin_open)),
     ROW(type_duration, "stop_grace_period", KEEP, AT_INT(stop_grace_period)),
     ROW(type_string, "stop_signal", AT_STRING(stop_signal)),
-    ROW(type_options, "storage_opt"),
+    ROW(type_options, "storage_opt", .flags = FIELD_WHOLE),
     ROW(type_mapping, "sysctls", AT_MAP(sysctls)),
     ROW(type_string_list, "tmpfs", ONCE, .flags = FIELD_RAW_ALONE, AT_STRINGS(tmpfs)),
     ROW(type_bool, "tty", AT_BOOL(tty)),

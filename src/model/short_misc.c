@@ -28,7 +28,7 @@ static struct node *device_from_text(struct schema_pass *pass, const struct sche
     char **parts = strv_split(tmp, in->text, ':');
     size_t n = strv_len(parts);
     if (n > 3) {
-        schema_error(pass, in, "use the long form", "'%s' is not SOURCE[:TARGET[:PERMISSIONS]]", in->text);
+        schema_error(pass, in, "use the long form", "'%s' is not %s", in->text, object->short_form);
         return NULL;
     }
     struct node *map = node_new(pass->arena, NODE_MAP, in);
@@ -49,8 +49,8 @@ static void device_check(struct schema_pass *pass, const struct node *map)
         schema_error(pass, map, NULL, "'target' is missing");
 }
 const struct schema_object object_device =
-    OBJECT("device", device_fields, .extensions = true, .from_short = device_from_text,
-           .list_key = device_key, .check = device_check);
+    OBJECT("device", device_fields, .extensions = true, .short_form = "SOURCE[:TARGET[:PERMISSIONS]]",
+           .from_short = device_from_text, .list_key = device_key, .check = device_check);
 
 static const struct schema_field env_file_fields[] = {
     ROW(type_path, "path", .also = "file", .flags = FIELD_REQUIRED),
@@ -80,8 +80,8 @@ static const char *env_file_key(struct arena *arena UNUSED, const struct node *m
     return node_get_text(map, "path");
 }
 const struct schema_object object_env_file =
-    OBJECT("env_file", env_file_fields, .from_short = env_file_from_path, .finish = env_file_finish,
-           .list_key = env_file_key);
+    OBJECT("env_file", env_file_fields, .short_form = "PATH", .from_short = env_file_from_path,
+           .finish = env_file_finish, .list_key = env_file_key);
 
 static const struct schema_field reference_fields[] = {
     ROW(type_string, "source", MEMBER(struct file_reference, source, char *)),
@@ -123,28 +123,37 @@ static const char *secret_key(struct arena *arena, const struct node *map)
     return target ? target : source ? arena_printf(arena, "/run/secrets/%s", source) : NULL;
 }
 const struct schema_object object_service_config =
-    OBJECT("config", reference_fields, .extensions = true, .from_short = reference_from_name,
-           .list_key = config_key);
+    OBJECT("config", reference_fields, .extensions = true, .short_form = "NAME",
+           .from_short = reference_from_name, .list_key = config_key);
 const struct schema_object object_service_secret =
-    OBJECT("secret", reference_fields, .extensions = true, .from_short = reference_from_name,
-           .finish = secret_finish, .list_key = secret_key);
+    OBJECT("secret", reference_fields, .extensions = true, .short_form = "NAME",
+           .from_short = reference_from_name, .finish = secret_finish, .list_key = secret_key);
 const struct schema_object object_build_secret =
-    OBJECT("secret", reference_fields, .extensions = true, .from_short = reference_from_name,
-           .list_key = secret_key);
+    OBJECT("secret", reference_fields, .extensions = true, .short_form = "NAME",
+           .from_short = reference_from_name, .list_key = secret_key);
 
 static const struct schema_field ulimit_fields[] = {
-    ROW(type_int, "soft", .flags = FIELD_REQUIRED | FIELD_WHOLE, MEMBER(struct ulimit, soft, int64_t)),
-    ROW(type_int, "hard", .flags = FIELD_REQUIRED | FIELD_WHOLE, MEMBER(struct ulimit, hard, int64_t)),
+    ROW(type_int, "soft", .flags = FIELD_REQUIRED | FIELD_WHOLE | FIELD_ALWAYS,
+        MEMBER(struct ulimit, soft, int64_t)),
+    ROW(type_int, "hard", .flags = FIELD_REQUIRED | FIELD_WHOLE | FIELD_ALWAYS,
+        MEMBER(struct ulimit, hard, int64_t)),
 };
 /* One number for both limits stays a number, which is also how it is printed. */
-static struct node *ulimit_from_number(struct schema_pass *pass, const struct schema_object *object UNUSED,
+static struct node *ulimit_from_number(struct schema_pass *pass, const struct schema_object *object,
                                        struct node *in)
 {
     static const struct schema_field field = {.type = &type_int, .flags = FIELD_WHOLE};
-    return type_int.canon(pass, &field, in);
+    struct node *limit = type_int.canon(pass, &field, in);
+    if (!limit || limit->integer != 0)
+        return limit;
+    struct node *map = node_new(pass->arena, NODE_MAP, in); /* 0 stands for no short form */
+    schema_put(pass->arena, object, map, "soft", limit);
+    schema_put(pass->arena, object, map, "hard", limit);
+    return map;
 }
 const struct schema_object object_ulimit =
-    OBJECT("ulimit", ulimit_fields, .extensions = true, .from_short = ulimit_from_number);
+    OBJECT("ulimit", ulimit_fields, .extensions = true, .short_form = "a number for both",
+           .from_short = ulimit_from_number);
 
 static void add_host(struct schema_pass *pass, struct node *list, const struct node *at, const char *host,
                      size_t host_length, const char *address, size_t n)
@@ -187,7 +196,7 @@ static struct node *canon_hosts(struct schema_pass *pass, const struct schema_fi
                                 struct node *in)
 {
     if (in->kind != NODE_LIST && in->kind != NODE_MAP) {
-        schema_expected(pass, in, NULL, "a mapping or a list of HOST=ADDRESS");
+        schema_expected(pass, in, NULL, "a list of HOST=ADDRESS or a mapping");
         return NULL;
     }
     struct node *list = node_new(pass->arena, NODE_LIST, in);
@@ -214,7 +223,7 @@ static struct node *canon_hosts(struct schema_pass *pass, const struct schema_fi
     return list;
 }
 
-const struct schema_type type_hosts = {"a mapping or a list of HOST=ADDRESS", canon_hosts, NULL};
+const struct schema_type type_hosts = {"a list of HOST=ADDRESS or a mapping", canon_hosts, NULL};
 
 void hosts_sort(struct node *list)
 {
@@ -255,7 +264,7 @@ static struct node *canon_ssh(struct schema_pass *pass, const struct schema_fiel
     }
     return keys;
 }
-const struct schema_type type_ssh = {"a mapping or a list of ID[=PATH]", canon_ssh, NULL,
+const struct schema_type type_ssh = {"a list of ID[=PATH] or a mapping", canon_ssh, NULL,
                                      .canonical_raw = true};
 
 bool context_is_remote(const char *text)

@@ -34,21 +34,10 @@ static const struct schema_field mount_volume_fields[] = {
 static const struct schema_object object_mount_volume =
     OBJECT("volume", mount_volume_fields, .extensions = true);
 
-/* The mode is a number in every form; a string of digits is octal. */
-static struct node *canon_tmpfs_mode(struct schema_pass *pass, const struct schema_field *field,
-                                     struct node *in)
-{
-    if (in->kind != NODE_STRING)
-        return type_int.canon(pass, field, in);
-    struct node *octal = type_file_mode.canon(pass, field, in);
-    return octal ? node_int(pass->arena, strtol(octal->text, NULL, 8), in) : NULL;
-}
-static const struct schema_type type_tmpfs_mode = {"a file mode", canon_tmpfs_mode, NULL};
-
 static const struct schema_field tmpfs_fields[] = {
     ROW(type_bytes, "size", .flags = FIELD_WHOLE, .ranged = true, .max = INT64_MAX,
         MEMBER(struct volume_mount, tmpfs_size, int64_t)),
-    ROW(type_tmpfs_mode, "mode"),
+    ROW(type_int, "mode", .flags = FIELD_NO_CAST, .ranged = true, .min = 0, .max = UINT32_MAX),
 };
 static const struct schema_object object_tmpfs = OBJECT("tmpfs", tmpfs_fields, .extensions = true);
 
@@ -223,6 +212,6 @@ static void mount_check(struct schema_pass *pass, const struct node *map)
         schema_error(pass, map, NULL, "'source' is missing, which a bind needs");
 }
 
-const struct schema_object object_mount =
-    OBJECT("volume", mount_fields, .extensions = true, .from_short = mount_from_short, .finish = mount_finish,
-           .list_key = mount_key, .check = mount_check);
+const struct schema_object object_mount = OBJECT(
+    "volume", mount_fields, .extensions = true, .short_form = "[SOURCE:]TARGET[:OPTIONS]",
+    .from_short = mount_from_short, .finish = mount_finish, .list_key = mount_key, .check = mount_check);

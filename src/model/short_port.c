@@ -12,6 +12,8 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 
+#define PORT_FORM "[IP:][HOST:]CONTAINER[/PROTOCOL]"
+
 static const struct schema_field port_fields[] = {
     ROW(type_string, "name", MEMBER(struct port, name, char *)),
     ROW(type_string, "mode", MEMBER(struct port, mode, char *)),
@@ -146,7 +148,7 @@ static const char *port_hint(const char *text)
 
 static struct node *port_from_text(struct schema_pass *pass, struct node *in, const char *text)
 {
-    static const char form[] = "write it as [IP:][HOST:]CONTAINER[/PROTOCOL]";
+    static const char form[] = "write it as " PORT_FORM;
     struct port_spec spec;
     struct port_range container, host;
     cut_spec(arena_strdup(pass->arena, text), &spec);
@@ -220,5 +222,5 @@ static void port_check(struct schema_pass *pass, const struct node *map)
 }
 
 const struct schema_object object_port =
-    OBJECT("port", port_fields, .extensions = true, .from_short = port_from_short, .finish = port_finish,
-           .list_key = port_key, .check = port_check);
+    OBJECT("port", port_fields, .extensions = true, .short_form = PORT_FORM, .from_short = port_from_short,
+           .finish = port_finish, .list_key = port_key, .check = port_check);

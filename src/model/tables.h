@@ -18,6 +18,8 @@ extern const struct schema_type type_hosts;
 void hosts_sort(struct node *list);
 /* build.ssh: a list or map to the list "id" or "id=path". */
 extern const struct schema_type type_ssh;
+/* gpus: "all", or a list of device requests. */
+extern const struct schema_type type_gpus;
 /* A build context: a path, unless it is a URL. */
 extern const struct schema_type type_context, type_contexts;
 

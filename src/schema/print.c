@@ -142,7 +142,8 @@ static bool is_shown(const struct printer *p, const struct schema_field *field, 
         return true;
     if (field->type == &type_object && !(field->flags & FIELD_JSON_EMPTY))
         return value->kind == NODE_MAP;
-    return !is_zero(value) && !(field->type == &type_bytes && str_eq(node_text(value), "0"));
+    return !is_zero(value) && !(field->type == &type_bytes && str_eq(node_text(value), "0")) &&
+           !(field->type == &type_duration && str_eq(node_text(value), "0s"));
 }
 
 static struct node *print_object(struct printer *p, const struct schema_object *object,
@@ -169,9 +170,13 @@ static struct node *print_value(struct printer *p, const struct schema_field *fi
     return out;
 }
 
-/* What JSON says of a key that is not there. */
+/* What is said of a key that is not there or empty. */
 static struct node *print_absent(struct printer *p, const struct schema_field *field)
 {
+    if (field->flags & FIELD_ALWAYS && field->type == &type_int)
+        return node_int(p->arena, 0, NULL);
+    if (field->flags & FIELD_ALWAYS)
+        return node_string(p->arena, field->type == &type_bytes ? "0" : "", NULL);
     if (!is_json(p))
         return NULL;
     if (field->flags & FIELD_JSON_NULL)

@@ -66,6 +66,7 @@ enum {
     FIELD_RAW_ALONE = 1 << 14,  /* without interpolation: a string alone stays one */
     FIELD_RAW_LIST = 1 << 15,   /* without interpolation: one variable keeps all short forms of the list */
     FIELD_SKIP_EMPTY = 1 << 16, /* lists: empty strings are left out */
+    FIELD_ALWAYS = 1 << 17,     /* strings, integers, sizes: printed as "" or 0 even when absent */
 };
 
 struct schema_type {
@@ -102,6 +103,7 @@ struct schema_object {
     bool extensions;           /* x-* keys may be there */
     const char *usual;         /* the key that a text alone is meant for, when there is no short form */
     const char *discriminator; /* for MERGE_SAME_KIND */
+    const char *short_form;    /* what a value that is no mapping says, for messages and documentation */
     /* A value that is no mapping; a list as result stands for several objects. NULL result: was reported. */
     struct node *(*from_short)(struct schema_pass *pass, const struct schema_object *object, struct node *in);
     /* After the keys of a mapping have their canonical form. */

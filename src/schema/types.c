@@ -37,6 +37,8 @@ const char *scalar_text(struct arena *arena, const struct node *node)
         return arena_printf(arena, "%" PRId64, node->integer);
     if (node->kind != NODE_FLOAT)
         return NULL;
+    if (!isfinite(node->number))
+        return isnan(node->number) ? "NaN" : node->number < 0 ? "-Inf" : "+Inf";
     number_print(node, NUMBER_TEXT, number);
     return arena_strdup(arena, number);
 }
@@ -82,6 +84,12 @@ static struct node *canon_path(struct schema_pass *pass, const struct schema_fie
     return path == in->text ? in : node_string(pass->arena, path, in);
 }
 
+/* Whether a number with a fraction, or one written like that, stands for an integer. */
+static bool is_taken(const struct schema_field *field, double number)
+{
+    return fabs(number) < 9e15 && (!(field->flags & FIELD_WHOLE) || number == trunc(number));
+}
+
 /* YAML 1.1 words for booleans are understood, with a warning; ret: 1 true, 0 false, -1 neither. */
 static int bool_word(struct schema_pass *pass, const struct node *in)
 {
@@ -123,7 +131,7 @@ static struct node *canon_int(struct schema_pass *pass, const struct schema_fiel
     int64_t value;
     if (in->kind == NODE_INT)
         return in;
-    if (in->kind == NODE_FLOAT && !(field->flags & FIELD_WHOLE) && fabs(in->number) < 9e15)
+    if (in->kind == NODE_FLOAT && is_taken(field, in->number))
         return node_int(pass->arena, (int64_t)in->number, in);
     if (in->kind != NODE_STRING || field->flags & FIELD_NO_CAST)
         return wrong_type(pass, field, in);
@@ -145,7 +153,8 @@ static struct node *canon_number(struct schema_pass *pass, const struct schema_f
     double value;
     if (in->kind == NODE_INT) {
         value = (double)in->integer;
-    } else if (in->kind == NODE_FLOAT && isfinite(in->number) && !(field->flags & FIELD_WHOLE)) {
+    } else if (in->kind == NODE_FLOAT && isfinite(in->number) &&
+               (!(field->flags & FIELD_WHOLE) || is_taken(field, in->number))) {
         value = in->number;
     } else if (in->kind != NODE_STRING) {
         return wrong_type(pass, field, in);
@@ -412,16 +421,37 @@ static struct node *canon_map(struct schema_pass *pass, const struct schema_fiel
     return in;
 }
 
-static struct node *canon_options(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+/* A map of which some kinds of values are refused that canon_map would take. */
+static struct node *canon_map_without(struct schema_pass *pass, const struct schema_field *field,
+                                      struct node *in, unsigned refused, const char *what)
 {
+    if (field->flags & FIELD_WHOLE)
+        refused |= 1U << NODE_FLOAT;
     node_foreach_entry (e, in)
-        if (e->value->kind == NODE_BOOL) {
+        if (refused & 1U << e->value->kind && e->value->tag != NODE_RESET) {
             struct schema_path frame = {.up = pass->path, .key = e->key};
             pass->path = &frame;
-            schema_expected(pass, e->value, "put it in quotes", "a string or a number");
+            schema_expected(pass, e->value, "put it in quotes", what);
             pass->path = frame.up;
         }
     return canon_map(pass, field, in);
+}
+
+static struct node *canon_options(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    return canon_map_without(pass, field, in, 1U << NODE_BOOL, "a string or a number");
+}
+
+static struct node *canon_driver_options(struct schema_pass *pass, const struct schema_field *field,
+                                         struct node *in)
+{
+    return canon_map_without(pass, field, in, 1U << NODE_BOOL | 1U << NODE_NULL, "a string or a number");
+}
+
+static struct node *canon_texts(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    unsigned refused = 1U << NODE_BOOL | 1U << NODE_NULL | 1U << NODE_INT | 1U << NODE_FLOAT;
+    return canon_map_without(pass, field, in, refused, "a string");
 }
 
 static struct node *canon_mapping(struct schema_pass *pass, const struct schema_field *field, struct node *in)
@@ -476,4 +506,8 @@ const struct schema_type type_command = {"a string or a list of strings", canon_
 const struct schema_type type_mapping = {"a mapping or a list of KEY=VALUE", canon_mapping, bind_mapping,
                                          .raw_kinds = RAW_MAP | RAW_LIST};
 const struct schema_type type_options = {"a mapping", canon_options, bind_mapping, .raw_kinds = RAW_MAP};
+const struct schema_type type_driver_options = {"a mapping of strings and numbers", canon_driver_options,
+                                                bind_mapping, .raw_kinds = RAW_MAP};
+const struct schema_type type_texts = {"a mapping of strings", canon_texts, bind_mapping,
+                                       .raw_kinds = RAW_MAP};
 const struct schema_type type_any = {"anything", canon_any, NULL};

@@ -1,33 +1,55 @@
 /*
- * Golden cases of the Compose loader. Each directory is a case:
+ * Golden cases of the Compose loader. Each directory is a case and the current directory of its load:
  *
- *   compose.yaml ...        the input, loaded with the directory as current directory
+ *   compose.yaml ...        the input
  *   args                    options, one word a line: -f FILE, -p NAME, --profile NAME, --env-file FILE,
  *                           --project-directory DIR, --no-interpolate ..., names of services
  *   env                     the environment, K=V lines; HOME=/home/user is always there
- *   expected.json           what `config --format json` prints, @DIR@ for the directory, @CASES@ for its
- * parent expected.yaml           the same for YAML expected-error.txt      the errors, with hints, in place
- * of output expected-warnings.txt   the warnings; unchecked when there is no such file not-again why the
- * output cannot be loaded again
+ *   expected.json           what `config --format json` prints; @DIR@ is the directory, @CASES@ its parent
+ *   expected.yaml           the same for YAML
+ *   expected-error.txt      the errors, with hints, in place of output
+ *   expected-warnings.txt   the warnings; unchecked when there is no such file
+ *   not-again               why the output cannot be loaded again
  *   explain                 keys to explain, one a line, "json KEY" for JSON, "*" for all values
  *   expected-explain.txt    what `config --explain` says of them, errors included
  *
  * What is printed is loaded again and must print the same.
  *
- * golden CASE...           checks; golden --print yaml|json|explain CASE shows what comes out
+ * Many small inputs that belong together share a directory: each.yaml holds them, each behind a line
+ * "### NAME"; each is loaded from standard input (-f -) and counts as a case. expected-each.txt holds the
+ * YAML or the errors of each behind the same line.
+ *
+ * golden CASES...                 checks all cases in the folders, and that they use every row of the tables
+ *                                 in every form (coverage.c)
+ * golden --print yaml|json|explain CASE   shows what comes out
+ *
+ * The expected files are written by tools/compare.py --write.
  */
+#include "coverage.h"
+
 #include "base/path.h"
 #include "base/str.h"
 #include "compose/load.h"
 #include "data/buffer.h"
+#include "sys/fd.h"
 #include "sys/fs.h"
 
 #include <limits.h>
+#include <sys/mman.h>
 
 struct outcome {
     char *json, *yaml, *errors, *warnings; /* errors NULL: it loaded */
     char *explained;
 };
+
+static bool has_file(const char *dir, const char *name)
+{
+    struct stat st;
+    char *path = path_join(NULL, dir, name);
+    bool found = stat(path, &st) == 0;
+    talloc_free(path);
+    return found;
+}
 
 static char *read_text(const void *owner, const char *dir, const char *name)
 {
@@ -151,7 +173,8 @@ static struct outcome load(const void *owner, const char *dir, struct load_optio
     return out;
 }
 
-static struct outcome run_case(const void *owner, const char *dir, bool explained)
+/* Loads a case; `input` is given on standard input, or NULL. */
+static struct outcome run_case(const void *owner, const char *dir, const char *input, bool explained)
 {
     char **args = read_lines(owner, dir, "args");
     char **environment = strv_add(owner, read_lines(owner, dir, "env"), "HOME=/home/user");
@@ -159,7 +182,33 @@ static struct outcome run_case(const void *owner, const char *dir, bool explaine
         .environment = environment, .cwd = dir, .with_dependencies = true, .explain = explained};
     while (args && *args)
         take_argument(owner, &options, &args);
+    if (!input)
+        return load(owner, dir, &options);
+    cleanup_close int fd = memfd_create("input", MFD_CLOEXEC);
+    size_t size = strlen(input);
+    if (fd < 0 || write(fd, input, size) != (ssize_t)size || lseek(fd, 0, SEEK_SET) != 0 ||
+        dup2(fd, STDIN_FILENO) < 0)
+        return (struct outcome){.errors = "cannot make standard input", .warnings = ""};
+    options.files = strv_add(owner, NULL, "-");
     return load(owner, dir, &options);
+}
+
+/* The texts of an each.yaml or expected-each.txt, by the names in the lines before them. */
+static struct omap *read_parts(const void *owner, const char *dir, const char *file)
+{
+    struct omap *parts = omap_new(owner);
+    char *text = read_text(owner, dir, file);
+    while (text && str_starts(text, "### ")) {
+        char *name = text + 4, *body = name + strcspn(name, "\n");
+        char *next = strstr(body, "\n### ");
+        if (*body)
+            *body++ = '\0';
+        if (next)
+            *next++ = '\0';
+        omap_set(parts, name, mem_printf(owner, next ? "%s\n" : "%s", body));
+        text = next;
+    }
+    return parts;
 }
 
 static int differs(const char *name, const char *what, const char *expected, const char *actual)
@@ -189,9 +238,10 @@ static int check_again(const void *owner, const char *dir, const char *name, con
 }
 
 /* Keeping the history changes nothing, and says what is expected. */
-static int check_explained(const void *owner, const char *dir, const char *name, const struct outcome *plain)
+static int check_explained(const void *owner, const char *dir, const char *input, const char *name,
+                           const struct outcome *plain)
 {
-    struct outcome out = run_case(owner, dir, true);
+    struct outcome out = run_case(owner, dir, input, true);
     char *expected = read_text(owner, dir, "expected-explain.txt");
     int bad = differs(name, "error with history", plain->errors, out.errors);
     bad += differs(name, "YAML with history", plain->yaml, out.yaml);
@@ -200,14 +250,25 @@ static int check_explained(const void *owner, const char *dir, const char *name,
     return bad;
 }
 
-static int check_case(const char *dir)
+/* Adds the files of an accepted case to what the cases use. */
+static void add_coverage(struct omap *used, const char *dir)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char **names = NULL;
+    fs_list(tmp, dir, &names, NULL);
+    for (; names && *names; names++)
+        if (strstr(*names, ".y") && !str_starts(*names, "expected"))
+            coverage_add(used, read_text(tmp, dir, *names));
+}
+
+static int check_case(const char *dir, struct omap *used)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     const char *name = path_name(dir);
     char *json = read_text(tmp, dir, "expected.json"), *yaml = read_text(tmp, dir, "expected.yaml"),
          *error = read_text(tmp, dir, "expected-error.txt"),
          *warnings = read_text(tmp, dir, "expected-warnings.txt");
-    struct outcome out = run_case(tmp, dir, false);
+    struct outcome out = run_case(tmp, dir, NULL, false);
     int bad = differs(name, "error", error, out.errors);
     bool again = !read_text(tmp, dir, "not-again");
     if (!json && !yaml && !error) {
@@ -220,17 +281,55 @@ static int check_case(const char *dir)
         bad += differs(name, "YAML", yaml, replace_dirs(tmp, out.yaml, dir));
     if (warnings)
         bad += differs(name, "warnings", warnings, out.warnings);
-    bad += check_explained(tmp, dir, name, &out);
+    bad += check_explained(tmp, dir, NULL, name, &out);
     if (!bad && out.yaml && again)
         bad += check_again(tmp, dir, name, out.yaml);
+    if (!out.errors)
+        add_coverage(used, dir);
     return bad != 0;
+}
+
+/* The cases of an each.yaml; returns how many failed. */
+static int check_each(const char *dir, struct omap *used, int *count)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct omap *inputs = read_parts(tmp, dir, "each.yaml"),
+                *expected = read_parts(tmp, dir, "expected-each.txt");
+    int failed = 0;
+    omap_foreach (e, inputs) {
+        struct outcome out = run_case(tmp, dir, e->value, false);
+        char *name = mem_printf(tmp, "%s/%s", path_name(dir), e->key);
+        const char *actual = out.errors ? out.errors : replace_dirs(tmp, out.yaml, dir);
+        int bad = differs(name, "output", omap_get(expected, e->key), actual);
+        bad += check_explained(tmp, dir, e->value, name, &out);
+        if (!bad && out.yaml && !read_text(tmp, dir, "not-again"))
+            bad = check_again(tmp, dir, name, out.yaml);
+        if (!out.errors)
+            coverage_add(used, e->value);
+        failed += bad;
+        ++*count;
+    }
+    return failed;
+}
+
+static int print_each(const char *dir)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct omap *inputs = read_parts(tmp, dir, "each.yaml");
+    omap_foreach (e, inputs) {
+        struct outcome out = run_case(tmp, dir, e->value, false);
+        printf("### %s\n%s", e->key, out.errors ? out.errors : out.yaml);
+    }
+    return 0;
 }
 
 static int print_case(const char *format, const char *dir)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    if (has_file(dir, "each.yaml"))
+        return print_each(dir);
     bool explained = str_eq(format, "explain");
-    struct outcome out = run_case(tmp, dir, explained);
+    struct outcome out = run_case(tmp, dir, NULL, explained);
     fputs(out.warnings, stderr);
     fputs(out.errors               ? out.errors
           : explained              ? out.explained
@@ -240,17 +339,12 @@ static int print_case(const char *format, const char *dir)
     return out.errors != NULL;
 }
 
-static bool has_input(const char *dir)
-{
-    struct stat st;
-    return stat(dir, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 int main(int argc, char **argv)
 {
     if (argc == 4 && str_eq(argv[1], "--print"))
         return print_case(argv[2], argv[3]);
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct omap *used = omap_new(tmp);
     int failed = 0, count = 0;
     for (int i = 1; i < argc; i++) {
         char **names = NULL, cases[PATH_MAX];
@@ -261,12 +355,15 @@ int main(int argc, char **argv)
         fs_list(tmp, cases, &names, NULL);
         for (; names && *names; names++) {
             char *dir = path_join(tmp, cases, *names);
-            if (!has_input(dir))
-                continue;
-            failed += check_case(dir);
-            count++;
+            if (has_file(dir, "each.yaml")) {
+                failed += check_each(dir, used, &count);
+            } else if (has_file(dir, ".")) {
+                failed += check_case(dir, used);
+                count++;
+            }
         }
     }
+    failed += coverage_report(used);
     printf("%d cases, %d failed\n", count, failed);
     return failed || count == 0;
 }

@@ -58,18 +58,22 @@ static void test_bytes(void **state UNUSED)
         const char *text;
         int64_t value;
     } good[] = {
-        {"0",     0        },
-        {"1024",  1024     },
-        {"1k",    1024     },
-        {"1.5K",  1536     },
-        {"64m",   64 << 20 },
-        {"1gb",   1 << 30  },
-        {"2GiB",  2LL << 30},
-        {"10 MB", 10 << 20 },
-        {"1b",    1        },
-        {"1t",    1LL << 40}
+        {"0",     0         },
+        {"1024",  1024      },
+        {"1k",    1024      },
+        {"1.5K",  1536      },
+        {"64m",   64 << 20  },
+        {"1gb",   1 << 30   },
+        {"2GiB",  2LL << 30 },
+        {"10 MB", 10 << 20  },
+        {"1b",    1         },
+        {"1t",    1LL << 40 },
+        {"+5",    5         },
+        {"1_000", 1000      },
+        {"1e3k",  1000 << 10},
     };
-    static const char *const bad[] = {"", "k", "1x", "1kk", "-1", "0x10", "1e3", "5zz", "99999999p"};
+    static const char *const bad[] = {"",     "k",  "1x",   "1kk", "-1",       "0x10",
+                                      "1__0", "_1", "1  k", "5zz", "99999999p"};
     int64_t v;
     for (size_t n = 0; n < ARRAY_SIZE(good); n++) {
         assert_true(bytes_parse(good[n].text, &v));
