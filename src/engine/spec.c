@@ -272,27 +272,6 @@ static struct healthcheck *make_healthcheck(const void *owner, const struct spec
     return h;
 }
 
-static int make_logging(struct container_spec *spec, const struct service *service, struct error *err)
-{
-    const struct logging *logging = service->logging;
-    const char *driver = logging && logging->driver ? logging->driver : "json-file";
-    bool local = strcmp(driver, "local") == 0;
-    if (!local && strcmp(driver, "json-file") != 0 && strcmp(driver, "none") != 0)
-        return error_set(err, ENOTSUP,
-                         "logging driver '%s' is not available yet (json-file, local and none are)", driver);
-    spec->log_driver = mem_strdup(spec, driver);
-    /* docker's local driver keeps five files of 20 MB; json-file has no limit by default. */
-    spec->log_max_size = local ? 20 * 1000 * 1000 : -1;
-    spec->log_max_file = local ? 5 : 1;
-    const char *size = logging ? omap_get(logging->options, "max-size") : NULL;
-    const char *files = logging ? omap_get(logging->options, "max-file") : NULL;
-    if (size && !bytes_parse(size, &spec->log_max_size))
-        return error_set(err, EINVAL, "logging option max-size: '%s' is not a size", size);
-    if (files && !str_to_i64(files, 1, 10000, &spec->log_max_file))
-        return error_set(err, EINVAL, "logging option max-file: '%s' is not a number from 1", files);
-    return 0;
-}
-
 static void make_resources(struct container_spec *spec, const struct service *service)
 {
     spec->mem_limit = service->mem_limit;
@@ -504,7 +483,7 @@ int spec_make(const void *owner, struct engine *engine, const struct spec_reques
     if (r >= 0)
         r = make_files(spec, request, err);
     if (r >= 0)
-        r = make_logging(spec, service, err);
+        r = spec_make_logging(spec, service, record, err);
     if (r < 0) {
         talloc_free(spec);
         return r;
@@ -548,7 +527,7 @@ static int check_service(const struct project *project, const struct service *se
     if (r == 0)
         r = check_seccomp(spec, err);
     if (r == 0)
-        r = make_logging(spec, service, err);
+        r = spec_make_logging(spec, service, NULL, err);
     if (r == 0)
         r = container_devices_check(spec, err);
     for (size_t i = 0; r == 0 && i < service->volume_count; i++)

@@ -18,6 +18,10 @@ struct spec_request {
  * missing. */
 int spec_check(const struct project *project, const struct service *service, struct error *err);
 
+/* The log of a container (spec_log.c); without a record the options are only checked. */
+int spec_make_logging(struct container_spec *spec, const struct service *service,
+                      const struct container_record *record, struct error *err);
+
 /* "demo-web-1", or the service's container_name. */
 char *spec_container_name(const void *owner, const struct project *project, const struct service *service,
                           int number);

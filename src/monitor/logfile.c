@@ -9,6 +9,7 @@
  * output that ended without one. Bytes that are not UTF-8 become U+FFFD. Records are written whole, so a
  * reader never sees half of one unless the disk is full. Rotation renames container.log to .1 and so on; a
  * reader goes on with its open file to the end and then finds a new inode under the name.
+ * Each record is sent away too when the driver says so (forward.c).
  */
 #include "monitor/monitor.h"
 
@@ -18,8 +19,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* The date of a day number since 1970-01-01, without the time zone machinery of libc. */
-static void civil(int64_t days, int *year, int *month, int *day)
+void date_of_day(int64_t days, int *year, int *month, int *day)
 {
     int64_t z = days + 719468, era = z / 146097, in_era = z - era * 146097;
     int64_t of_era = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
@@ -34,7 +34,7 @@ static void print_time(char *to, size_t size)
     struct timespec now;
     int year, month, day;
     clock_gettime(CLOCK_REALTIME, &now);
-    civil(now.tv_sec / 86400, &year, &month, &day);
+    date_of_day(now.tv_sec / 86400, &year, &month, &day);
     int second = (int)(now.tv_sec % 86400);
     snprintf(to, size, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", year, month, day, second / 3600,
              second / 60 % 60, second % 60, now.tv_nsec);
@@ -51,6 +51,10 @@ int logfile_open(struct logfile *log, const struct conf *conf, struct error *err
     log->fd = -1;
     log->max_size = conf->log_max_size;
     log->max_file = conf->log_max_file;
+    log->attributes = conf->log_attributes;
+    int r = forward_open(&log->forward, conf, err);
+    if (r < 0)
+        return r;
     if (!conf->log)
         return 0;
     snprintf(log->path, sizeof(log->path), "%s/log/container.log", conf->dir);
@@ -153,7 +157,8 @@ static size_t put(char *to, const char *text)
 static void add_record(struct logfile *log, enum stream stream, const char *text, size_t size,
                        const char *time_text)
 {
-    enum { OVERHEAD = 128 };
+    enum { OVERHEAD = 128 + LOG_ATTRIBUTES_MAX };
+    forward_record(&log->forward, stream, text, size);
     if (log->fd < 0)
         return;
     if (log->buffered + size * 6 + OVERHEAD > sizeof(log->buffer))
@@ -163,7 +168,13 @@ static void add_record(struct logfile *log, enum stream stream, const char *text
     to += put(to, "{\"log\":\"");
     to += json_escape(to, text, size);
     to += put(to, stream == STREAM_OUT ? "\",\"stream\":\"stdout" : "\",\"stream\":\"stderr");
-    to += put(to, "\",\"time\":\"");
+    if (log->attributes[0]) {
+        to += put(to, "\",\"attrs\":");
+        to += put(to, log->attributes);
+        to += put(to, ",\"time\":\"");
+    } else {
+        to += put(to, "\",\"time\":\"");
+    }
     to += put(to, time_text);
     to += put(to, "\"}\n");
     size_t record = (size_t)(to - log->buffer) - before;

@@ -38,8 +38,9 @@ static void init_sources(struct monitor *m)
                                      &m->adopted_exit,  &m->stdin_source,  &m->listener,
                                      &m->blocked_timer, &m->health.timer,  &m->health.output,
                                      &m->out[0],        &m->out[1]};
-    int *fds[] = {&m->pidfd,     &m->out_fd[0],  &m->out_fd[1],        &m->slave_fd,     &m->stdin_fd,
-                  &m->listen_fd, &m->console_fd, &m->health.output_fd, &m->health.pidfd, &m->log.fd};
+    int *fds[] = {&m->pidfd,        &m->out_fd[0], &m->out_fd[1],     &m->slave_fd,
+                  &m->stdin_fd,     &m->listen_fd, &m->console_fd,    &m->health.output_fd,
+                  &m->health.pidfd, &m->log.fd,    &m->log.forward.fd};
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         sources[i]->fd = -1;
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)

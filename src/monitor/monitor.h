@@ -8,6 +8,7 @@
  *   container.c  run, exit, restart, stop, pause: the states of the container
  *   stdio.c      standard streams: FIFOs or a pseudo-terminal
  *   logfile.c    the json-file log and its rotation
+ *   forward.c    syslog and the journal
  *   clients.c    the control socket
  *   health.c     health checks
  *   record.c     status file, start report
@@ -22,7 +23,7 @@
 enum {
     CLIENT_MAX = 32,
     LINE_MAX_BYTES = 16 * 1024, /* longer lines are cut, as Docker does */
-    LOG_BUFFER = LINE_MAX_BYTES * 6 + 1024,
+    LOG_BUFFER = LINE_MAX_BYTES * 6 + LOG_ATTRIBUTES_MAX + 1024,
     HEALTH_OUTPUT_MAX = 4096,
 };
 
@@ -41,6 +42,9 @@ struct conf {
     int64_t restart_delay, restart_window; /* ns; a delay of 0 or less: a growing one */
     int64_t stop_signal, stop_grace;       /* ns */
     int64_t log, log_max_size, log_max_file;
+    char log_attributes[LOG_ATTRIBUTES_MAX]; /* a JSON object for each record, or "" */
+    int64_t forward, forward_network, forward_family, forward_port, forward_facility;
+    char forward_host[256], forward_tag[512], forward_from[256];
     int64_t health, health_interval, health_timeout, health_start_period, health_start_interval,
         health_retries; /* ns */
 };
@@ -54,11 +58,22 @@ enum phase {
 
 enum stream { STREAM_OUT, STREAM_ERR, STREAM__COUNT };
 
+struct forward {
+    const struct conf *conf;
+    int fd;
+    bool stream;
+    int64_t tried_at;                /* monotonic ns: the last attempt to connect */
+    char fields[FORWARD_FIELDS_MAX]; /* of the journal: the same for each record */
+    size_t fields_size;
+};
+
 struct logfile {
     int fd;
     char path[PATH_MAX + 32];
     int64_t size, rotations;
     int64_t max_size, max_file;
+    const char *attributes; /* JSON, or "" */
+    struct forward forward;
     char line[STREAM__COUNT][LINE_MAX_BYTES]; /* the unfinished line of each stream */
     size_t used[STREAM__COUNT];
     char buffer[LOG_BUFFER]; /* records on their way into the file */
@@ -163,6 +178,13 @@ int logfile_open(struct logfile *log, const struct conf *conf, struct error *err
 void logfile_write(struct logfile *log, enum stream stream, const char *data, size_t size);
 void logfile_flush(struct logfile *log, bool partial_lines);
 size_t json_escape(char *to, const char *text, size_t size); /* up to six times as long; not NUL-ended */
+
+/* The date of a day number since 1970-01-01, without the time zone machinery of libc. */
+void date_of_day(int64_t days, int *year, int *month, int *day);
+
+/* forward.c */
+int forward_open(struct forward *f, const struct conf *conf, struct error *err);
+void forward_record(struct forward *f, enum stream stream, const char *text, size_t size);
 
 /* clients.c */
 int clients_listen(struct monitor *m, struct error *err);

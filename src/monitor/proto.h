@@ -14,6 +14,18 @@
  */
 #include <stdint.h>
 
+/* Of monitor.conf: where the log goes beside its file, and how. */
+enum forward_format {
+    FORWARD_NOT,
+    FORWARD_JOURNAL,
+    FORWARD_PLAIN, /* syslog as docker sends it: time, tag, text */
+    FORWARD_RFC3164,
+    FORWARD_RFC5424,
+    FORWARD_RFC5424_MICRO
+};
+enum forward_network { FORWARD_UNIX, FORWARD_UDP, FORWARD_TCP };
+enum { FORWARD_FIELDS_MAX = 16 * 1024, LOG_ATTRIBUTES_MAX = 4 * 1024 };
+
 struct start_report {
     int32_t code; /* 0: runs, or ran; else an errno value */
     char text[1500];

@@ -116,8 +116,6 @@ int conf_write(const struct bundle *bundle, struct error *err)
             "install the package crun, or name another runtime");
     if (strchr(paths->dir, '\n') || strchr(paths->run, '\n') || strchr(runtime, '\n'))
         return error_set(err, EINVAL, "'%s': a line break in a path", paths->dir);
-    const char *driver = str_is_empty(spec->log_driver) ? "json-file" : spec->log_driver;
-    bool local = str_eq(driver, "local");
     char *command = mem_strndup(tmp, spec->argv[0], 100);
     for (char *p = command; *p; p++)
         if ((unsigned char)*p < ' ')
@@ -126,24 +124,19 @@ int conf_write(const struct bundle *bundle, struct error *err)
         tmp,
         "id=%s\ncommand=%s\ndir=%s\nrun=%s\ncgroup=%s\nruntime=%s\noom_score_adj=%d\n"
         "tty=%d\nstdin=%d\nrestart=%d\nrestart_max=%lld\nrestart_delay=%lld\nrestart_window=%lld\n"
-        "auto_remove=%d\nprivate_pids=%d\nstop_signal=%d\nstop_grace=%lld\nlog=%d\nlog_max_size=%lld\n"
-        "log_max_file=%lld\n",
+        "auto_remove=%d\nprivate_pids=%d\nstop_signal=%d\nstop_grace=%lld\n",
         spec->id, command, paths->dir, paths->run, paths->cgroup, runtime, bundle_oom_score(spec), spec->tty,
         spec->stdin_open, (int)spec->restart, (long long)spec->restart_max, (long long)spec->restart_delay,
         (long long)spec->restart_window, spec->auto_remove, spec->pid_mode == NULL, stop_signal,
-        (long long)(spec->stop_grace >= 0 ? spec->stop_grace : 10 * second_ns), !str_eq(driver, "none"),
-        (long long)(spec->log_max_size > 0 ? spec->log_max_size
-                    : local                ? 20 << 20
-                                           : -1),
-        (long long)(spec->log_max_file > 0 ? spec->log_max_file
-                    : local                ? 5
-                                           : 1));
+        (long long)(spec->stop_grace >= 0 ? spec->stop_grace : 10 * second_ns));
     char *events = mem_printf(tmp, "%s/events", bundle->dirs->run);
     int r = fs_mkdir_p(events, 0700, err);
     if (spec->event && spec->project)
         conf = mem_append_printf(conf, "journal=%s/%s\nevent=%s\n", events, spec->project, spec->event);
     if (r == 0)
         r = write_health(bundle, &conf, err);
+    if (r == 0)
+        r = conf_add_log(bundle, &conf, err);
     if (r < 0)
         return r;
     return file_renew(mem_printf(tmp, "%s/monitor.conf", paths->dir), conf, 0600, err);

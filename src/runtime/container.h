@@ -93,13 +93,19 @@ struct container_spec {
     int64_t restart_max, restart_delay, restart_window;
     bool auto_remove;                /* run --rm: the engine removes it; the monitor does not restart it */
     struct healthcheck *healthcheck; /* test is set, or NULL: none */
-    char *log_driver;                /* json-file, local, none */
+    char *log_driver;                /* json-file, local, none, syslog, journald */
     int64_t log_max_size;            /* bytes, -1 unlimited */
     int64_t log_max_file;
+    char *log_tag;                                 /* or NULL */
+    struct omap *log_attributes;                   /* char *: labels and variables that go with each record */
+    char *log_address, *log_facility, *log_format; /* syslog: as in the file, NULL: the standard */
 };
 
 /* Devices that vendors describe: an error when one that is asked for is not there. */
 int container_devices_check(const struct container_spec *spec, struct error *err);
+
+/* Options of a log that cannot be understood. */
+int container_log_check(const struct container_spec *spec, struct error *err);
 
 /* Whether options of a volume ("ro,bind") mount a directory in place of a file system. */
 bool volume_options_bind(const char *options);

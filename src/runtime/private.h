@@ -140,6 +140,9 @@ void json_add_strings(json_t *array, ...) __attribute__((sentinel));
 const char *security_option(const struct container_spec *spec, const char *name);
 bool spec_no_new_privileges(const struct container_spec *spec);
 
+/* Appends what the monitor does with the log (logconf.c). */
+int conf_add_log(const struct bundle *bundle, char **conf, struct error *err);
+
 /* Writes monitor.conf, and health.json when there is a health check (conf.c). */
 int conf_write(const struct bundle *bundle, struct error *err);
 

@@ -171,6 +171,11 @@ static const struct row spec_rows[] = {
     SPEC(KIND_STR, log_driver),
     SPEC(KIND_I64, log_max_size),
     SPEC(KIND_I64, log_max_file),
+    SPEC(KIND_STR, log_tag),
+    SPEC(KIND_MAP, log_attributes),
+    SPEC(KIND_STR, log_address),
+    SPEC(KIND_STR, log_facility),
+    SPEC(KIND_STR, log_format),
     END,
 };
 
