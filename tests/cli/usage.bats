@@ -51,7 +51,7 @@ fails()
     echo 'services: {web: {image: "nginx:${TAG}"}}' >over.yaml
     run -0 compote -f compose.yaml -f over.yaml config --explain services.web.image
     [ "${lines[0]}" = 'services.web.image = nginx:2' ]
-    [ "${lines[1]}" = '  over.yaml:1:26     nginx:2, from "nginx:${TAG}"; TAG=2 from .env:1' ]
+    [ "${lines[1]}" = '  over.yaml:1:25     nginx:2, from "nginx:${TAG}"; TAG=2 from .env:1' ]
     [ "${lines[2]}" = '  compose.yaml:3:16  replaced: nginx:1' ]
     [ "${#lines[@]}" -eq 3 ]
     TAG=3 run -0 compote -f compose.yaml -f over.yaml config --explain services.web.image
