@@ -326,7 +326,7 @@ static int add_children(struct pack *pack, int fd, size_t length, int depth, str
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char **names;
-    size_t count;
+    size_t count = 0;
     int r = read_names(tmp, fd, &names, &count, err);
     for (size_t i = 0; r == 0 && i < count; i++) {
         struct stat st;

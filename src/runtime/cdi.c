@@ -143,7 +143,9 @@ static char **choose_devices(const void *owner, const struct cdi *cdi, const cha
         return strv_addf(owner, NULL, "%s=all", kind);
     for (size_t i = 0; i < cdi->count; i++) {
         const struct node *devices = node_get(cdi->specs[i], "devices");
-        node_foreach_item (d, str_eq(node_get_text(cdi->specs[i], "kind"), kind) ? devices : NULL) {
+        if (!str_eq(node_get_text(cdi->specs[i], "kind"), kind))
+            continue;
+        node_foreach_item (d, devices) {
             const char *name = node_get_text(devices->list.items[d], "name");
             if (name && !str_eq(name, "all") && (count < 0 || (int64_t)strv_len(names) < count))
                 names = strv_addf(owner, names, "%s=%s", kind, name);
