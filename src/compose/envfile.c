@@ -6,9 +6,18 @@
 #include "data/dotenv.h"
 #include "sys/fs.h"
 
+/* What variables in a file mean: the environment comes first, if it counts, then what the service says. */
+struct file_scope {
+    struct template_scope scope;
+    const struct omap *environment;
+    const struct node *own;
+};
+
 static const char *lookup(const struct template_scope *scope, const char *name)
 {
-    return omap_get(scope->data, name);
+    const struct file_scope *s = (const struct file_scope *)scope;
+    const char *value = s->environment ? omap_get(s->environment, name) : NULL;
+    return value ? value : node_get_text(s->own, name);
 }
 
 /* What env files say: the values that later ones see, and a node for each with its place. */
@@ -40,11 +49,10 @@ static void add_nodes(struct loader *l, const char *path, const struct omap *lin
 
 /* Adds one file's values, unless that was reported as a problem. */
 static void read_values(struct loader *l, const struct node *at, const char *where, const char *path,
-                        bool required, bool raw, struct values *values)
+                        bool required, bool raw, const struct file_scope *scope, struct values *values)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct error err = ERROR_INIT;
-    struct template_scope scope = {.lookup = lookup, .data = l->environment};
     struct omap *lines = omap_new(tmp);
     char *text;
     size_t size;
@@ -57,8 +65,8 @@ static void read_values(struct loader *l, const struct node *at, const char *whe
         return;
     }
     if (r == 0)
-        r = raw ? dotenv_parse_raw(text, &scope, values->texts, lines, &err)
-                : dotenv_parse(text, &scope, values->texts, lines, &err);
+        r = raw ? dotenv_parse_raw(text, &scope->scope, values->texts, lines, &err)
+                : dotenv_parse(text, &scope->scope, values->texts, lines, &err);
     if (r < 0) {
         loader_env_error(l, path, &err);
         loader_failed(l, &err);
@@ -94,6 +102,8 @@ static void resolve_env_files(struct loader *l, struct node *service, const char
     if (!files)
         return;
     struct values values = values_new(l, tmp, files);
+    struct file_scope scope = {
+        .scope.lookup = lookup, .environment = l->environment, .own = node_get(service, "environment")};
     char *where = arena_printf(l->arena, "services.%s.env_file", name);
     node_foreach_item (i, files) {
         const struct node *file = files->list.items[i];
@@ -102,7 +112,7 @@ static void resolve_env_files(struct loader *l, struct node *service, const char
             loader_problem(l, file, where, true, NULL, "'%s' is not a format: raw", format);
         else if (path)
             read_values(l, file, where, path_join(tmp, l->working_dir, path), node_get_bool(file, "required"),
-                        str_eq(format, "raw"), &values);
+                        str_eq(format, "raw"), &scope, &values);
     }
     merge_values(l, service, "environment", &values, "env_file");
 }
@@ -114,10 +124,11 @@ static void resolve_label_files(struct loader *l, struct node *service, const ch
     if (!files)
         return;
     struct values values = values_new(l, tmp, files);
+    struct file_scope scope = {.scope.lookup = lookup, .own = values.nodes};
     char *where = arena_printf(l->arena, "services.%s.label_file", name);
     node_foreach_item (i, files) {
         const struct node *file = files->list.items[i];
-        read_values(l, file, where, path_join(tmp, l->working_dir, file->text), true, false, &values);
+        read_values(l, file, where, path_join(tmp, l->working_dir, file->text), true, false, &scope, &values);
     }
     merge_values(l, service, "labels", &values, "label_file");
 }

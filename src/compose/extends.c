@@ -82,6 +82,8 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
         before = NULL;
     }
     struct node_entry *base = node_entry(services, name);
+    if (base && base->value->tag == NODE_RESET)
+        base = NULL;
     if (!base && !file)
         base = node_entry(tree_services(before), name);
     if (!base) {
@@ -102,7 +104,12 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
     }
     copy->tag = NODE_UNTAGGED;
     schema_settle(copy);
+    enum node_tag tag = entry->value->tag; /* speaks of the files before, as all marks in the service do */
+    entry->value->tag = NODE_UNTAGGED;
+    l->pass.marks_stay = true;
     entry->value = schema_merge_objects(&l->pass, &object_service, copy, entry->value);
+    l->pass.marks_stay = false;
+    entry->value->tag = tag;
     return true;
 }
 
@@ -111,7 +118,7 @@ static void extend_service(struct loader *l, const struct scope *scope, struct n
 {
     struct node *extends = node_get(entry->value, "extends");
     struct chain chain = {.up = up, .file = scope->file, .service = entry->key};
-    if (!node_is(entry->value, NODE_MAP))
+    if (!node_is(entry->value, NODE_MAP) || entry->value->tag == NODE_RESET)
         return;
     char *where = arena_printf(l->arena, "services.%s.extends", entry->key);
     if (in_cycle(l, extends ? extends : entry->value, &chain, where) || !node_is(extends, NODE_MAP))

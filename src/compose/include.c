@@ -51,6 +51,25 @@ static char **env_files_of(struct loader *l, const struct scope *scope, const st
     return files;
 }
 
+/* The same resource from two places is one: merging it with itself would double its lists. */
+void loader_drop_same(struct node *tree, const struct node *there)
+{
+    node_foreach_entry (section, tree)
+        for (uint32_t i = node_is(section->value, NODE_MAP) ? section->value->map.count : 0; i-- > 0;) {
+            const struct node_entry *e = &section->value->map.entries[i];
+            const struct node *other = node_get(node_get(there, section->key), e->key);
+            if (other && node_equal(e->value, other))
+                node_remove(section->value, e->key);
+        }
+}
+
+void loader_add_included(struct loader *l, struct node *included, struct node **tree)
+{
+    if (*tree)
+        loader_drop_same(included, *tree);
+    *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, included) : included;
+}
+
 /* Extensions at the top level stay with their file. */
 static void drop_extensions(struct node *tree)
 {
@@ -91,7 +110,7 @@ static void include_files(struct loader *l, const struct scope *inner, const str
     if (made)
         history_brought(l->history, made, paths->list.items[0], "include");
     if (made)
-        *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, made) : made;
+        loader_add_included(l, made, tree);
 }
 
 /* The directory that an included file's paths start from; what is no directory stands for the one it is in.

@@ -107,8 +107,10 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
     struct node *canonical = schema_canon(&l->pass, &object_project, document);
     if (!canonical)
         return loader_status(l);
-    if (included)
-        *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, included) : included;
+    if (included) {
+        loader_drop_same(canonical, included);
+        loader_add_included(l, included, tree);
+    }
     l->refused = l->diagnostics->error_count > errors;
     loader_extend(l, scope, canonical, *tree);
     if (!*tree)

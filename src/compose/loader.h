@@ -128,6 +128,9 @@ int loader_layer(struct loader *loader, const struct scope *scope, struct node *
  * `partial`. */
 int loader_check(struct loader *loader, struct node *tree, bool partial);
 /* include.c, extends.c */
+/* Removes from `tree` the resources that `there` has, the same. */
+void loader_drop_same(struct node *tree, const struct node *there);
+void loader_add_included(struct loader *loader, struct node *included, struct node **tree);
 void loader_include(struct loader *loader, const struct scope *scope, struct node *items, struct node **tree);
 void loader_extend(struct loader *loader, const struct scope *scope, struct node *document,
                    const struct node *before);

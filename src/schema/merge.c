@@ -52,7 +52,8 @@ static struct node *replace(struct schema_pass *pass, const struct node *base, s
 {
     if (base)
         history_replaced(pass->history, over, base, over->tag == NODE_OVERRIDE ? "!override" : NULL);
-    schema_settle(over);
+    if (!pass->marks_stay)
+        schema_settle(over);
     return over;
 }
 
@@ -87,7 +88,7 @@ struct node *schema_merge(struct schema_pass *pass, const struct schema_field *f
                           struct node *over)
 {
     if (over->tag == NODE_RESET)
-        return NULL;
+        return pass->marks_stay ? over : NULL;
     enum schema_merge rule = field ? field->merge : MERGE_NORMAL;
     if (!base || over->tag == NODE_OVERRIDE || rule == MERGE_REPLACE)
         return replace(pass, base, over);

@@ -134,6 +134,7 @@ struct schema_pass {
     const struct schema_path *path;
     const char *base_dir; /* relative paths are made absolute from here; NULL: they stay */
     const char *home;     /* for ~ */
+    bool marks_stay;      /* merging keeps !reset and !override for the next merge */
     bool lenient;      /* variables were not replaced: values stay as written, only structure is canonical */
     bool partial;      /* check: more files follow, so the objects' hooks wait */
     size_t expanded;   /* objects made from ranges so far */
