@@ -80,7 +80,8 @@ static void dependency_finish(struct schema_pass *pass, struct node *map)
 static const struct schema_field network_fields[] = {
     ROW(type_strings, "aliases", ONCE, MEMBER(struct service_network, aliases, char **)),
     ROW(type_driver_options, "driver_opts", MEMBER(struct service_network, driver_opts, struct omap *)),
-    ROW(type_int, "gw_priority", MEMBER(struct service_network, gw_priority, int64_t)),
+    ROW(type_int, "gw_priority", .flags = FIELD_NO_CAST,
+        MEMBER(struct service_network, gw_priority, int64_t)),
     ROW(type_string, "interface_name", MEMBER(struct service_network, interface_name, char *)),
     ROW(type_string, "ipv4_address", MEMBER(struct service_network, ipv4_address, char *)),
     ROW(type_string, "ipv6_address", MEMBER(struct service_network, ipv6_address, char *)),

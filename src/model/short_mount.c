@@ -64,6 +64,12 @@ static bool is_drive(const char *s)
     return isalpha((unsigned char)s[0]) && s[1] == ':';
 }
 
+/* A drive and an absolute path on it. */
+static bool is_absolute_on_drive(const char *s)
+{
+    return is_drive(s) && (s[2] == '/' || s[2] == '\\');
+}
+
 static bool is_path(const char *s)
 {
     return *s == '.' || *s == '/' || *s == '~' || is_drive(s);
@@ -172,7 +178,7 @@ static struct node *mount_from_text(struct schema_pass *pass, struct node *in)
 static void mount_finish(struct schema_pass *pass, struct node *map)
 {
     const char *source = node_get_text(map, "source"), *target = node_get_text(map, "target");
-    if (source && str_eq(node_get_text(map, "type"), "bind") && !is_drive(source)) {
+    if (source && str_eq(node_get_text(map, "type"), "bind") && !is_absolute_on_drive(source)) {
         const char *path = path_resolve(pass, source);
         if (path != source)
             schema_put(pass->arena, &object_mount, map, "source",
