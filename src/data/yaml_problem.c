@@ -194,7 +194,7 @@ static void explain_key(const struct yaml_problem *p, struct verdict *v)
         return;
     }
     size_t above = indent_of(line_of(p->data, p->size, before));
-    if (indent == p->start_column && line.start[at] == '-') {
+    if (indent == p->start_column && at < line.length && line.start[at] == '-') {
         SAY(v, "a list element stands among the keys of a mapping");
         ADVISE(v, "indent it deeper than the key that the list belongs to");
         return;
