@@ -1,3 +1,4 @@
+#include "engine/provider.h"
 #include "engine/select.h"
 
 static void plan_down_containers(struct plan *plan, const struct down_options *options,
@@ -73,6 +74,7 @@ static int plan_down(struct plan *plan, const struct down_options *options, stru
     struct operation **removals = NULL;
     size_t count = 0;
     plan_down_containers(plan, options, &removals, &count);
+    providers_plan_down(plan, options->services);
     for (size_t i = 0; !options->services && i < actual->network_count; i++) {
         const char *name = actual->networks[i]->name;
         if (is_external(plan, name))

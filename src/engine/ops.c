@@ -15,4 +15,6 @@ const struct op_row op_rows[OP__COUNT] = {
     [OP_NETWORK_REMOVE] = {"remove",   "Removing", "Removed",   op_network_remove,     NULL                    },
     [OP_VOLUME_REMOVE] = {"remove",   "Removing", NULL,        op_volume_remove,      NULL                    },
     [OP_IMAGE_REMOVE] = {"remove",   "Removing", "Removed",   op_image_remove,       NULL                    },
+    [OP_PROVIDER_UP] = {"create",   "Creating", "Created",   op_provider,           op_provider_cancel      },
+    [OP_PROVIDER_DOWN] = {"remove",   "Removing", "Removed",   op_provider,           op_provider_cancel      },
 };

@@ -20,6 +20,9 @@ int op_container_stop(struct operation *op, struct error *err);
 int op_container_kill(struct operation *op, struct error *err);
 int op_container_remove(struct operation *op, struct error *err);
 
+int op_provider(struct operation *op, struct error *err); /* provider.c */
+void op_provider_cancel(struct operation *op);
+
 /* The kernel's side of a network record. */
 struct network_spec network_spec_from(const struct network_record *record, const struct network *network);
 

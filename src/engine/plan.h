@@ -23,6 +23,8 @@ enum op_kind {
     OP_NETWORK_REMOVE,
     OP_VOLUME_REMOVE,
     OP_IMAGE_REMOVE,
+    OP_PROVIDER_UP,
+    OP_PROVIDER_DOWN,
     OP__COUNT
 };
 
@@ -64,6 +66,7 @@ struct operation {
     int64_t timeout; /* stop: seconds, -1: the container's own; wait: 0 none */
     int signal;      /* kill */
     const struct run_options *oneoff;
+    char **variables; /* provider: "K=V" that it has set */
 
     struct plan *plan;
     struct execution *execution; /* while the plan runs (run.c) */

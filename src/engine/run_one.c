@@ -2,6 +2,7 @@
 #include "engine/attach.h"
 #include "engine/names.h"
 #include "engine/ops.h"
+#include "engine/provider.h"
 #include "engine/spec.h"
 #include "engine/up_plan.h"
 
@@ -108,13 +109,17 @@ static int remove_container(struct plan *plan, struct actual_container *c, struc
     return plan_run(removal, err);
 }
 
-int engine_run(const void *owner, struct engine *engine, const struct project *project,
+int engine_run(const void *owner, struct engine *engine, const struct project *whole,
                const struct run_options *options, int *ret_status, char **ret_id, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
     struct service *service = NULL;
-    int r = project_names_check(project, err);
+    struct project *rest = providers_any(whole) ? providers_without(tmp, whole) : NULL;
+    const struct project *project = rest ? rest : whole;
+    int r = project_names_check(whole, err);
+    if (r == 0 && rest && !options->no_deps)
+        r = providers_up(engine, whole, &(struct up_options){.timeout = -1}, rest, err);
     if (r == 0)
         r = container_name_check(options->name, err);
     if (r == 0)

@@ -326,6 +326,8 @@ static int check_platform(const struct service *service, struct error *err)
         return error_set(err, ENOTSUP, "isolation '%s' is for Windows (here there is default)", isolation);
     if (node_get(service->node, "credential_spec"))
         return error_set(err, ENOTSUP, "credential_spec is for Windows");
+    if (node_get(service->node, "models"))
+        return error_set(err, ENOTSUP, "models need Docker's model runner, which is not here");
     if (node_get(service->node, "storage_opt"))
         return error_set(err, ENOTSUP,
                          "storage_opt: a limit for what a container writes needs project quotas, which are "

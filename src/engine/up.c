@@ -2,6 +2,7 @@
 #include "base/units.h"
 #include "engine/change.h"
 #include "engine/names.h"
+#include "engine/provider.h"
 #include "engine/spec.h"
 #include "engine/up_plan.h"
 #include "engine/view.h"
@@ -392,13 +393,15 @@ static void attach_running(struct plan *plan)
     }
 }
 
-int engine_up(struct engine *engine, const struct project *project, const struct up_options *options,
+int engine_up(struct engine *engine, const struct project *whole, const struct up_options *options,
               struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int lock = -1;
     char **renewed = NULL;
-    int r = project_names_check(project, err);
+    struct project *rest = providers_any(whole) ? providers_without(tmp, whole) : NULL;
+    const struct project *project = rest ? rest : whole;
+    int r = project_names_check(whole, err);
     if (r == 0)
         r = engine_lock(engine, project->name, &lock, err);
     if (r == 0)
@@ -410,6 +413,8 @@ int engine_up(struct engine *engine, const struct project *project, const struct
     struct omap *ids = omap_new(tmp);
     if (r == 0)
         r = bring_images(engine, project, options, ids, err);
+    if (r == 0 && rest)
+        r = providers_up(engine, whole, options, rest, err);
     if (r == 0 && renewed)
         r = remove_volumes(engine, project, renewed, options, err);
     struct actual *actual;

@@ -156,6 +156,19 @@ static void bind_requests(struct service *service, const struct node *list)
     }
 }
 
+static void bind_provider(struct service *service, const struct node *node)
+{
+    service->provider = mem_strdup(service, node_get_text(node, "type"));
+    if (!service->provider)
+        return;
+    service->provider_options = omap_new(service);
+    node_foreach_entry (e, node_get(node, "options")) {
+        char **values = NULL;
+        type_strings.bind(service, e->value, &values);
+        omap_set(service->provider_options, e->key, values);
+    }
+}
+
 static void bind_hooks(struct service *service, const struct node *list, struct hook **array, size_t *count)
 {
     *array = list_array(service, list, sizeof(**array), count);
@@ -320,6 +333,7 @@ static struct service *service_bind(const void *owner, const char *name, struct 
     bind_references(service, node_get(node, "configs"), &service->configs, &service->config_count);
     bind_references(service, node_get(node, "secrets"), &service->secrets, &service->secret_count);
     bind_devices(service, node_get(node, "devices"));
+    bind_provider(service, node_get(node, "provider"));
     bind_blkio(service, node_get(node, "blkio_config"));
     bind_requests(service, node_get(node, "gpus"));
     bind_requests(service, node_get(node_get(node_get(node_get(node, "deploy"), "resources"), "reservations"),

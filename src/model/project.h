@@ -131,7 +131,9 @@ struct service {
     char *image;
     char *pull_policy; /* NULL: missing */
     char *platform;
-    bool has_build; /* a build section is there (acted on by the builder) */
+    char *provider; /* the program that makes what the service stands for; NULL: it has containers */
+    struct omap *provider_options; /* char ** */
+    bool has_build;                /* a build section is there (acted on by the builder) */
 
     char **command, **entrypoint; /* an empty vector clears the image's; NULL keeps it */
     struct omap *environment;     /* char *, NULL value: remove the image's; env_file is merged in */

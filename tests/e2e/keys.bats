@@ -176,6 +176,10 @@ YML
     has "credential_spec"
     refused 'storage_opt: {size: 1G}'
     has "storage_opt"
+    { printf 'services: {web: {image: busybox, models: [llm]}}\nmodels: {llm: {model: some/model}}\n'; } | compose_file
+    run compote up -d
+    failed
+    has "models need Docker's model runner"
     up_with 'isolation: default'
 }
 
