@@ -21,12 +21,9 @@ static int run(struct app *app, const void *options UNUSED, char *const *args UN
         .run = run,                                                                                          \
     }
 
-LATER(attach, "attach",
-      "Attach local standard input, output, and error streams to a service's running container");
 LATER(build, "build", "Build or rebuild services");
 LATER(commit, "commit", "Create a new image from a service container's changes");
 LATER(publish, "publish", "Publish compose application");
 LATER(push, "push", "Push service images");
-LATER(volumes, "volumes", "List volumes");
 LATER(watch, "watch",
       "Watch build context for service and rebuild/refresh containers when files are updated");

@@ -1,5 +1,6 @@
 #include "engine/attach.h"
 
+#include "engine/actual.h"
 #include "engine/logreader.h"
 #include "monitor/proto.h"
 #include "sys/fd.h"
@@ -14,7 +15,8 @@ struct attachment {
     const struct attach_options *options;
     int socket;
     struct loop_source messages, input, signals;
-    bool ended;
+    bool ended, left;
+    size_t matched; /* detach keys seen in a row, and held back */
     int exit_code;
 };
 
@@ -100,15 +102,39 @@ static int on_message(struct loop *loop UNUSED, struct loop_source *source UNUSE
 
 /* ---- input ---- */
 
+/*
+ * Takes the detach keys out of the input: what could be their beginning is held back, and goes out when it
+ * turns out to be none. `to` has room for the keys besides `size`.
+ */
+static size_t scan_keys(struct attachment *a, const char *bytes, size_t size, char *to)
+{
+    const struct attach_options *o = a->options;
+    size_t used = 0;
+    for (size_t i = 0; i < size && !a->left; i++) {
+        if (a->matched && bytes[i] != o->keys[a->matched]) {
+            memcpy(to + used, o->keys, a->matched);
+            used += a->matched;
+            a->matched = 0;
+        }
+        if (o->key_count && bytes[i] == o->keys[a->matched])
+            a->left = ++a->matched == o->key_count;
+        else
+            to[used++] = bytes[i];
+    }
+    return used;
+}
+
 static int on_input(struct loop *loop, struct loop_source *source, uint32_t events UNUSED, void *data,
                     struct error *err UNUSED)
 {
     struct attachment *a = data;
-    char bytes[PROTO_DATA_MAX];
+    char bytes[PROTO_DATA_MAX / 2], out[PROTO_DATA_MAX];
     struct error gone = ERROR_INIT; /* the process ended: its exit message is on the way */
     ssize_t n = RETRY_EINTR(read(source->fd, bytes, sizeof(bytes)));
     if (n > 0) {
-        send_request(a, PROTO_STDIN, 0, bytes, (size_t)n, &gone);
+        size_t size = scan_keys(a, bytes, (size_t)n, out);
+        if (size)
+            send_request(a, PROTO_STDIN, 0, out, size, &gone);
     } else {
         send_request(a, PROTO_STDIN_EOF, 0, NULL, 0, &gone);
         loop_remove(loop, source);
@@ -158,8 +184,8 @@ static int start_forwarding(struct attachment *a, struct error *err)
     struct loop *loop = &a->engine->loop;
     sigset_t set;
     sigemptyset(&set);
-    const int forwarded[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH};
-    for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+    const int forwarded[] = {SIGWINCH, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < (a->options->no_signals ? 1 : ARRAY_SIZE(forwarded)); i++)
         sigaddset(&set, forwarded[i]);
     int r = loop_signals(loop, &a->signals, &set, on_signal, a, err);
     if (r == 0)
@@ -187,7 +213,7 @@ static int forward(struct attachment *a, struct error *err)
 {
     int r = start_forwarding(a, err);
     send_size(a);
-    while (r == 0 && !a->ended)
+    while (r == 0 && !a->ended && !a->left)
         r = loop_once(&a->engine->loop, -1, err);
     stop_forwarding(a);
     return r;
@@ -201,7 +227,8 @@ static int show(struct attachment *a, bool live, uint64_t end, struct error *err
     int r = raw ? term_raw(a->options->std[0], &saved, err) : 0;
     if (r < 0)
         return r;
-    r = !live || end ? replay(a, end, err) : 0;
+    if (!a->options->from_now && (!live || end))
+        r = replay(a, end, err);
     if (r == 0 && live)
         r = forward(a, err);
     if (raw)
@@ -244,8 +271,8 @@ int attach_run(struct engine *engine, const struct container_record *record,
     a.socket = socket;
     bool live = r == 0 && ask(&a, &end, &gone) == 0;
     r = show(&a, live, end, err);
-    if (r < 0)
-        return r;
+    if (r < 0 || a.left)
+        return r < 0 ? r : ATTACH_LEFT;
     struct container_status status;
     if (a.exit_code < 0) {
         r = container_status_read(&engine->dirs, record->id, &status, err);
@@ -257,4 +284,43 @@ int attach_run(struct engine *engine, const struct container_record *record,
         return error_set(err, ECHILD, "container %s: its exit code is unknown", record->name);
     *ret_status = a.exit_code;
     return 0;
+}
+
+static int check_state(const struct actual_container *c, const struct join_options *options,
+                       struct error *err)
+{
+    if (c->status.state == STATE_RESTARTING)
+        return error_set(err, EBUSY, "container %s waits for its restart: there is nothing to attach to",
+                         c->record->name);
+    if (c->record->tty && options->std[0] >= 0 && !options->has_terminal) {
+        error_set(err, ENOTTY, "the input device is not a TTY");
+        return error_hint(err, "the container has a terminal; --no-stdin shows its output only");
+    }
+    return 0;
+}
+
+int engine_attach(struct engine *engine, const char *name, const struct join_options *options,
+                  int *ret_status, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct actual *actual;
+    struct actual_container *c;
+    const struct pick_options pick = {
+        .service = options->service, .index = options->index, .running = true, .oneoffs = true};
+    int r = actual_read(tmp, engine, name, &actual, err);
+    if (r == 0)
+        r = actual_pick(actual, &pick, &c, err);
+    if (r == 0)
+        r = check_state(c, options, err);
+    if (r < 0 || engine->dry_run)
+        return r;
+    struct attach_options attach = {.interactive = options->std[0] >= 0,
+                                    .tty = c->record->tty,
+                                    .no_signals = options->no_signals,
+                                    .from_now = true,
+                                    .keys = options->keys,
+                                    .key_count = c->record->tty ? options->key_count : 0};
+    memcpy(attach.std, options->std, sizeof(attach.std));
+    r = attach_run(engine, c->record, &attach, ret_status, err);
+    return r < 0 ? r : 0;
 }

@@ -13,8 +13,14 @@ struct attach_options {
     int std[3];       /* -1: nothing */
     bool interactive; /* pass standard input on */
     bool tty;         /* raw mode, size changes */
+    bool no_signals;  /* they are not passed on */
+    bool from_now;    /* nothing of what was said before */
+    const char *keys; /* with tty: input that ends the attachment and not the process */
+    size_t key_count;
 };
 
-/* *ret_status: the exit code, or 130 after detaching keys. */
+enum { ATTACH_LEFT = 1 }; /* by the keys */
+
+/* *ret_status: the exit code. */
 int attach_run(struct engine *engine, const struct container_record *record,
                const struct attach_options *options, int *ret_status, struct error *err);

@@ -99,6 +99,15 @@ int engine_projects(const void *owner, struct engine *engine, struct project_vie
 int engine_pids(const void *owner, struct engine *engine, const struct container_view *container, pid_t **ret,
                 size_t *ret_count, struct error *err);
 
+struct volume_view {
+    char *name, *driver, *path;
+    struct omap *labels; /* char * */
+};
+
+/* The project's volumes that have a key; of `services` (NULL: all) those that their containers use. */
+int engine_volumes(const void *owner, struct engine *engine, const char *project, char *const *services,
+                   struct volume_view ***ret, size_t *ret_count, struct error *err);
+
 /* USAGE_NONE when it does not run. */
 int engine_usage(struct engine *engine, const struct container_view *container, struct container_usage *ret,
                  struct error *err);
@@ -199,6 +208,21 @@ struct run_options {
  */
 int engine_run(const void *owner, struct engine *engine, const struct project *project,
                const struct run_options *options, int *ret_status, char **ret_id, struct error *err);
+
+struct join_options {
+    const char *service;
+    int index;         /* replica, 0: the first running one */
+    int std[3];        /* -1: nothing */
+    bool no_signals;   /* signals are for the caller alone */
+    bool has_terminal; /* std[0] is one */
+    const char *keys;  /* of the terminal: who types them leaves, and the container runs on */
+    size_t key_count;
+};
+
+/* The caller's streams joined to a running container's first process; *ret_status: its exit code, 0 after
+ * leaving. */
+int engine_attach(struct engine *engine, const char *name, const struct join_options *options,
+                  int *ret_status, struct error *err);
 
 /* Runs in the given replica (index 0: the first running one). */
 int engine_exec(struct engine *engine, const char *name, const char *service, int index,

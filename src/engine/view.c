@@ -164,3 +164,42 @@ int engine_usage(struct engine *engine, const struct container_view *container, 
 {
     return container_usage(&engine->dirs, container->id, ret, err);
 }
+
+static bool is_used(const struct actual *actual, char *const *services, const char *volume)
+{
+    for (size_t i = 0; i < actual->container_count; i++) {
+        const struct container_record *record = actual->containers[i]->record;
+        for (size_t m = 0; strv_contains(services, record->service) && m < record->mount_count; m++)
+            if (str_eq(record->mounts[m].volume, volume))
+                return true;
+    }
+    return false;
+}
+
+int engine_volumes(const void *owner, struct engine *engine, const char *project, char *const *services,
+                   struct volume_view ***ret, size_t *ret_count, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct actual *actual;
+    struct volume_view **views = NULL;
+    size_t count = 0;
+    int r = actual_read(tmp, engine, project, &actual, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < actual->volume_count; i++) {
+        const struct volume_record *record = actual->volumes[i];
+        if (!record->key || (services && !is_used(actual, services, record->name)))
+            continue;
+        struct volume_view *view = mem_new(owner, struct volume_view);
+        view->name = mem_strdup(view, record->name);
+        view->driver = mem_strdup(view, str_is_empty(record->driver) ? "local" : record->driver);
+        view->path = engine_volume_path(view, engine, record->name);
+        view->labels = omap_new(view);
+        omap_foreach (e, record->labels)
+            omap_set_str(view->labels, e->key, e->value);
+        mem_append(owner, views, count, view);
+    }
+    *ret = views;
+    *ret_count = count;
+    return 0;
+}

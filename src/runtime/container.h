@@ -169,7 +169,7 @@ struct exec_options {
     char **env; /* K=V, added to the container's */
     char *user, *cwd;
     bool tty, privileged, detach;
-    int std[3]; /* descriptors; with tty the caller's terminal, which the runtime puts into raw mode */
+    int std[3]; /* descriptors; with tty the caller's terminal, which is put into raw mode */
 };
 
 /* Runs a process in a running container and waits (unless detached); *ret_status as spawn_wait gives it. */

@@ -4,14 +4,18 @@
  */
 #include "runtime/private.h"
 
+#include "runtime/terminal.h"
+
 #include "sys/fd.h"
 #include "sys/fs.h"
 #include "sys/spawn.h"
+#include "sys/term.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 
-enum { SPEC_FD = 100, LOG_FD = 101 };
+enum { SPEC_FD = 100, LOG_FD = 101, TERMINAL_FD = 102 };
 
 static int memory_file(const char *name, int *ret_fd, struct error *err)
 {
@@ -53,6 +57,10 @@ static int write_process(const struct bundle *shared, const struct exec_options 
     cleanup_json json_t *process =
         bundle_process(&bundle, options->argv, options->env,
                        str_is_empty(options->cwd) ? spec->cwd : options->cwd, options->tty);
+    int columns, rows;
+    if (options->tty && term_size(options->std[0], &columns, &rows))
+        json_object_set_new(process, "consoleSize",
+                            json_pack("{s:i, s:i}", "height", rows, "width", columns));
     cleanup_malloc char *text = process ? json_dumps(process, JSON_COMPACT) : NULL;
     if (!text)
         return error_set(err, EINVAL, "the command or its environment is not valid UTF-8");
@@ -110,21 +118,38 @@ int container_exec(const struct runtime_dirs *dirs, const char *id, const struct
     argv = strv_addf(tmp, argv, "--process=/proc/self/fd/%d", SPEC_FD);
     if (options->detach)
         argv = strv_add(tmp, argv, "--detach");
+    cleanup_close int listener = -1;
+    cleanup_close int terminal = -1;
+    if (options->tty) {
+        r = terminal_listen(paths.run, &listener, &terminal, err);
+        if (r < 0)
+            return r;
+        argv = strv_addf(tmp, argv, "--console-socket=/proc/self/fd/%d", TERMINAL_FD);
+    }
     argv = strv_add(tmp, argv, id);
     char oom_score[16];
     snprintf(oom_score, sizeof(oom_score), "%d", bundle_oom_score(spec));
     struct spawn spawn = {
         .argv = argv,
-        .std = {options->std[0], options->std[1], options->std[2]},
-        .fds = {{process_fd, SPEC_FD},               {log_fd, LOG_FD}         },
-        .fd_count = 2,
+        .std = {options->std[0],       options->std[1],  options->std[2]        },
+        .fds = {{process_fd, SPEC_FD}, {log_fd, LOG_FD}, {terminal, TERMINAL_FD}},
+        .fd_count = options->tty ? 3 : 2,
         .oom_score_adj = oom_score,
         .hide_cgroup2 = true,
     };
+    if (options->tty)
+        spawn.std[0] = spawn.std[1] = spawn.std[2] = -1;
     pid_t pid;
-    int exit_status;
-    r = spawn_start(&spawn, &pid, NULL, err);
+    cleanup_close int pidfd = -1;
+    int exit_status, joined = 0;
+    r = spawn_start(&spawn, &pid, &pidfd, err);
+    if (r == 0 && options->tty)
+        joined = terminal_run(TAKE_FD(listener), pidfd, options->std[0], options->std[1], err);
+    if (joined < 0)
+        pidfd_signal(pidfd, SIGKILL, NULL);
     if (r == 0)
-        r = spawn_wait(pid, &exit_status, err);
+        r = spawn_wait(pid, &exit_status, joined < 0 ? NULL : err);
+    if (joined < 0)
+        return joined;
     return r < 0 ? r : map_status(log_fd, exit_status, ret_status, err);
 }
