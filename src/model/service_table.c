@@ -87,7 +87,7 @@ static const struct schema_field network_fields[] = {
     ROW(type_string, "ipv6_address", MEMBER(struct service_network, ipv6_address, char *)),
     ROW(type_strings, "link_local_ips", ONCE, MEMBER(struct service_network, link_local_ips, char **)),
     ROW(type_string, "mac_address", MEMBER(struct service_network, mac_address, char *)),
-    ROW(type_int, "priority", MEMBER(struct service_network, priority, int64_t)),
+    ROW(type_int, "priority", .flags = FIELD_NO_CAST, MEMBER(struct service_network, priority, int64_t)),
 };
 static const struct schema_object object_service_network =
     OBJECT("network", network_fields, .extensions = true);
