@@ -64,6 +64,8 @@ static void read_values(struct loader *l, const struct node *at, const char *whe
                        "env file %s not found", path);
         return;
     }
+    if (r == 0 && strlen(text) != size)
+        r = error_set(&err, EINVAL, "has NUL characters");
     if (r == 0)
         r = raw ? dotenv_parse_raw(text, &scope->scope, values->texts, lines, &err)
                 : dotenv_parse(text, &scope->scope, values->texts, lines, &err);

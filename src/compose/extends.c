@@ -76,6 +76,11 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
         return false;
     }
     if (file) {
+        struct error err = ERROR_INIT;
+        if (loader_refuse_remote(file, &err) < 0) {
+            loader_problem(l, node_get(extends, "file"), where, true, err.hint, "%s", err.text);
+            return false;
+        }
         other.file = path_join(l->arena, scope->dir, file);
         other.dir = path_parent(l->arena, other.file);
         services = tree_services(extended_file(l, &other, node_get(extends, "file"), where));

@@ -118,10 +118,31 @@ static void take_process_environment(struct loader *l)
     l->home = variable(l, "HOME");
 }
 
+static bool is_word(const char *value, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcasecmp(value, *words) == 0)
+            return true;
+    return false;
+}
+
 bool environment_is_true(const struct omap *environment, const char *name)
 {
+    static const char *const yes[] = {"1", "t", "true", "y", NULL};
     const char *value = omap_get(environment, name);
-    return value && (str_eq(value, "1") || strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0);
+    return value && is_word(value, yes);
+}
+
+/* Whether COMPOSE_DISABLE_ENV_FILE says that .env stays unread. */
+static int env_file_disabled(const struct loader *l, bool *ret, struct error *err)
+{
+    static const char name[] = "COMPOSE_DISABLE_ENV_FILE";
+    static const char *const no[] = {"0", "f", "false", "n", NULL};
+    const char *value = variable(l, name);
+    *ret = environment_is_true(l->environment, name);
+    if (!value || *ret || is_word(value, no))
+        return 0;
+    return error_set(err, EINVAL, "%s: '%s' is neither true nor false", name, value);
 }
 
 /* The explicit files, or .env of `dir` if there is one. */
@@ -132,10 +153,16 @@ static int add_dot_env(struct loader *l, const char *dir, struct error *err)
     if (!given && listed)
         given = strv_split(l->arena, listed, ',');
     char **files = NULL;
+    bool disabled = false;
+    if (!given) {
+        int r = env_file_disabled(l, &disabled, err);
+        if (r < 0)
+            return r;
+    }
     if (given) {
         for (; *given; given++)
             files = strv_add(l->arena, files, path_join(l->arena, l->cwd, *given));
-    } else if (!environment_is_true(l->environment, "COMPOSE_DISABLE_ENV_FILE")) {
+    } else if (!disabled) {
         char *path = path_join(l->arena, dir, ".env");
         if (is_file(path))
             files = strv_add(l->arena, NULL, path);
@@ -185,6 +212,20 @@ static int discover(struct loader *l, struct error *err)
     return 0;
 }
 
+int loader_refuse_remote(const char *path, struct error *err)
+{
+    static const char *const prefixes[] = {"oci://", "https://", "http://",    "git://",
+                                           "ssh://", "git@",     "github.com/"};
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+        if (str_starts(path, prefixes[i])) {
+            error_set(err, ENOTSUP, "'%s': remote Compose files are not supported", path);
+            return error_hint(err, "%s",
+                              i == 0 ? "write the artifact's files to a directory and name them"
+                                     : "clone the repository and name the file in it");
+        }
+    return 0;
+}
+
 static int take_files(struct loader *l, struct error *err)
 {
     char **given = l->options->files;
@@ -201,8 +242,9 @@ static int take_files(struct loader *l, struct error *err)
         rest = end ? end + strlen(separator ? separator : ":") : NULL;
     }
     for (; given && *given; given++) {
-        if (str_starts(*given, "oci://") || str_starts(*given, "https://") || str_starts(*given, "git@"))
-            return error_set(err, ENOTSUP, "%s: remote Compose files are not supported", *given);
+        int r = loader_refuse_remote(*given, err);
+        if (r < 0)
+            return r;
         l->files = strv_add(l->arena, l->files, str_eq(*given, "-") ? "-" : path_join(tmp, l->cwd, *given));
     }
     return 0;
@@ -273,11 +315,11 @@ static int name_failed(const struct loader *l, struct error *err)
 
 int loader_find_name(struct loader *l, struct node *const *documents, size_t count, struct error *err)
 {
-    const char *name =
-        l->options->project_name ? l->options->project_name : variable(l, "COMPOSE_PROJECT_NAME");
+    const char *given = l->options->project_name;
+    const char *name = str_is_empty(given) ? variable(l, "COMPOSE_PROJECT_NAME") : given;
     if (name) {
         l->name = mem_strdup(l->arena, name);
-        l->name_why = l->options->project_name ? "given with -p" : "given by COMPOSE_PROJECT_NAME";
+        l->name_why = name == given ? "given with -p" : "given by COMPOSE_PROJECT_NAME";
         return check_name(name, err) < 0 ? error_hint(err, "it was %s", l->name_why) : 0;
     }
     for (size_t i = count; i-- > 0 && !name;)

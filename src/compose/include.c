@@ -104,13 +104,13 @@ static void include_files(struct loader *l, const struct scope *inner, const str
                 return;
         }
     }
+    if (!made)
+        return;
     drop_extensions(made);
     if (!l->options->no_path_resolution)
         loader_fill_contexts(l, made, inner->dir);
-    if (made)
-        history_brought(l->history, made, paths->list.items[0], "include");
-    if (made)
-        loader_add_included(l, made, tree);
+    history_brought(l->history, made, paths->list.items[0], "include");
+    loader_add_included(l, made, tree);
 }
 
 /* The directory that an included file's paths start from; what is no directory stands for the one it is in.
@@ -137,9 +137,8 @@ static void include_one(struct loader *l, const struct scope *scope, const struc
     }
     node_foreach_item (i, paths) {
         const char *path = paths->list.items[i]->text;
-        if (str_starts(path, "oci://") || str_starts(path, "https://") || str_starts(path, "git@")) {
-            loader_problem(l, paths->list.items[i], "include", true, NULL,
-                           "'%s': remote files are not supported", path);
+        if (loader_refuse_remote(path, &err) < 0) {
+            loader_problem(l, paths->list.items[i], "include", true, err.hint, "%s", err.text);
             return;
         }
     }

@@ -65,8 +65,6 @@ int loader_read(struct loader *l, const char *path, struct node **ret_documents,
     r = yaml_read(l->arena, name, data, size, ret_documents, err);
     if (r < 0)
         return r;
-    if ((*ret_documents)->list.count == 0)
-        return error_set(err, EINVAL, "%s: empty compose file", name);
     node_foreach_item (i, *ret_documents)
         if ((*ret_documents)->list.items[i]->kind != NODE_MAP)
             return not_mapping((*ret_documents)->list.items[i], err);

@@ -5,6 +5,7 @@
  */
 #include "compose/load.h"
 
+#include "base/str.h"
 #include "compose/loader.h"
 #include "model/bind.h"
 
@@ -79,8 +80,8 @@ static int complete(struct loader *l, struct node *tree)
 {
     struct error nothing = ERROR_INIT;
     node_remove(tree, "version");
-    if (tree->map.count == 0) {
-        error_set(&nothing, EINVAL, "empty compose file");
+    if (!tree || tree->map.count == 0) {
+        error_set(&nothing, EINVAL, "%s: empty compose file", loader_label(l, l->files[0]));
         loader_failed(l, &nothing);
     } else if (!node_is(tree_services(tree), NODE_MAP) && !l->options->no_interpolate) {
         schema_put(l->arena, &object_project, tree, "services", node_new(l->arena, NODE_MAP, tree));
@@ -180,10 +181,11 @@ int project_name_find(const void *owner, const struct load_options *options, cha
     int r = loader_find(&l, err);
     if (r < 0)
         return r;
-    if (r == LOAD_NO_FILE && !options->project_name && !omap_get(l.environment, "COMPOSE_PROJECT_NAME"))
+    if (r == LOAD_NO_FILE && str_is_empty(options->project_name) &&
+        !omap_get(l.environment, "COMPOSE_PROJECT_NAME"))
         return r;
     error_clear(err); /* the missing file, which the name makes up for */
-    bool given = options->project_name || omap_get(l.environment, "COMPOSE_PROJECT_NAME");
+    bool given = !str_is_empty(options->project_name) || omap_get(l.environment, "COMPOSE_PROJECT_NAME");
     if (!given && (r = read_all(&l, &documents)) < 0) {
         if (err)
             *err = first;

@@ -89,6 +89,8 @@ int loader_find(struct loader *loader, struct error *err);
 /* The variables of .env files: `environment` is looked at first, new ones are added to it. */
 int environment_add_files(struct omap *environment, char *const *files, struct loader *loader,
                           struct error *err);
+/* Refuses what docker compose would fetch: git repositories and artifacts of registries. */
+int loader_refuse_remote(const char *path, struct error *err);
 bool environment_is_true(const struct omap *environment, const char *name);
 int loader_find_name(struct loader *loader, struct node *const *documents, size_t count, struct error *err);
 const char *environment_lookup(const struct template_scope *scope, const char *name); /* data: an omap */

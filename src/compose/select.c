@@ -9,6 +9,16 @@
 
 #include <fnmatch.h>
 
+static char **split_trimmed(const void *owner, const char *list)
+{
+    char **words = strv_split(owner, list, ',');
+    for (char **word = words; *word; word++) {
+        *word += strspn(*word, " \t");
+        (*word)[strcspn(*word, " \t")] = '\0';
+    }
+    return words;
+}
+
 static char **active_profiles(struct loader *l, const struct node *services, char *const *wanted)
 {
     char **active = NULL;
@@ -16,7 +26,7 @@ static char **active_profiles(struct loader *l, const struct node *services, cha
     if (l->options->profiles)
         active = strv_dup(l->arena, l->options->profiles);
     else if (!str_is_empty(listed))
-        active = strv_split(l->arena, listed, ',');
+        active = split_trimmed(l->arena, listed);
     for (; wanted && *wanted; wanted++) {
         const struct node *profiles = node_get(node_get(services, *wanted), "profiles");
         node_foreach_item (i, profiles)

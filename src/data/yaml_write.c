@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 #include <inttypes.h>
+#include <openssl/evp.h>
 
 enum style { PLAIN, SINGLE_QUOTED, DOUBLE_QUOTED, LITERAL };
 
@@ -42,7 +43,7 @@ static unsigned decode(const char *text, size_t *ret_size)
         *ret_size = 1;
         return *s;
     }
-    size_t n = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : *s >= 0xc2 ? 2 : 0;
+    size_t n = *s >= 0xf5 ? 0 : *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : *s >= 0xc2 ? 2 : 0;
     unsigned c = n <= 1 ? *s : *s & (0xffu >> (n + 1));
     for (size_t i = 1; i < n; i++) {
         if ((s[i] & 0xc0) != 0x80) {
@@ -184,8 +185,32 @@ static void write_literal(struct buffer *out, const char *text, unsigned indent)
     }
 }
 
+static bool is_utf8(const char *text)
+{
+    for (size_t size; *text; text += size) {
+        decode(text, &size);
+        if (size == 1 && (unsigned char)*text >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+/* Bytes that are no text. */
+static void write_binary(struct buffer *out, const char *text)
+{
+    size_t size = strlen(text);
+    char *encoded = mem_array(NULL, char, 4 * (size / 3) + 5);
+    EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)text, (int)size);
+    buffer_printf(out, "!!binary %s", encoded);
+    talloc_free(encoded);
+}
+
 static void write_string(struct buffer *out, const char *text, unsigned indent, bool key)
 {
+    if (!key && !is_utf8(text)) {
+        write_binary(out, text);
+        return;
+    }
     struct traits traits = analyse(text);
     switch (choose_style(text, &traits, key)) {
     case PLAIN:

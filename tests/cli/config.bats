@@ -69,6 +69,15 @@ config()
     [[ $output == "db "* ]]
 }
 
+@test "an empty project name is none, an empty first file is nothing" {
+    touch absent.env empty.yaml
+    before=(-p '' -f empty.yaml -f compose.yaml)
+    config
+    [[ $output == "name: demo"* ]]
+    run -1 --separate-stderr compote -f empty.yaml config
+    [[ $stderr == *"empty.yaml: empty compose file"* ]]
+}
+
 @test "environment is what interpolation sees" {
     echo 'FROM_FILE=${TAG:-none}' >.env
     touch absent.env
