@@ -185,12 +185,12 @@ int command_dispatch(struct app *app, char *const *argv, struct error *err)
         .stop_at_argument = true,
     };
     r = flags_parse(&parser, argv, err);
+    /* The docker command runs its plugins with the plugin's own name as first word; our flags come after it. */
+    if (r == 0 && app->config.is_docker && str_eq(parser.args[0], "compose"))
+        r = flags_parse(&parser, parser.args + 1, err);
     if (r < 0)
         return *err->hint ? r : error_hint(err, "run '%s --help' for more information", app->config.program);
     char *const *words = parser.args;
-    /* The docker command runs its plugins with the plugin's own name as first word. */
-    if (app->config.is_docker && str_eq(words[0], "compose"))
-        words++;
     if (options.version)
         return command_version.run(app, mem_check(talloc_zero_size(app->ctx, command_version.options_size)),
                                    words, err);

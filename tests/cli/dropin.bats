@@ -46,6 +46,9 @@ docker_compose()
     jq -e '.version | startswith("v2.")' <<<"$output"
     run -0 docker_compose compose version --short # how the docker command calls a plugin
     [[ $output =~ ^2\. ]]
+    echo 'services: {one: {image: x}}' >other.yml
+    run -0 docker_compose compose -f other.yml config --services
+    [ "$output" = one ]
     run -0 docker_compose docker-cli-plugin-metadata
     jq -e '.SchemaVersion == "0.1.0"' <<<"$output"
 }
