@@ -133,9 +133,9 @@ const struct schema_object object_build_secret =
            .from_short = reference_from_name, .list_key = secret_key);
 
 static const struct schema_field ulimit_fields[] = {
-    ROW(type_int, "soft", .flags = FIELD_REQUIRED | FIELD_WHOLE | FIELD_ALWAYS,
+    ROW(type_int, "soft", .flags = FIELD_REQUIRED | FIELD_WHOLE | FIELD_ALWAYS_YAML,
         MEMBER(struct ulimit, soft, int64_t)),
-    ROW(type_int, "hard", .flags = FIELD_REQUIRED | FIELD_WHOLE | FIELD_ALWAYS,
+    ROW(type_int, "hard", .flags = FIELD_REQUIRED | FIELD_WHOLE | FIELD_ALWAYS_YAML,
         MEMBER(struct ulimit, hard, int64_t)),
 };
 /* One number for both limits stays a number, which is also how it is printed. */

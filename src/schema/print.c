@@ -173,9 +173,10 @@ static struct node *print_value(struct printer *p, const struct schema_field *fi
 /* What is said of a key that is not there or empty. */
 static struct node *print_absent(struct printer *p, const struct schema_field *field)
 {
-    if (field->flags & FIELD_ALWAYS && field->type == &type_int)
+    bool always = field->flags & (is_json(p) ? FIELD_ALWAYS : FIELD_ALWAYS | FIELD_ALWAYS_YAML);
+    if (always && field->type == &type_int)
         return node_int(p->arena, 0, NULL);
-    if (field->flags & FIELD_ALWAYS)
+    if (always)
         return node_string(p->arena, field->type == &type_bytes ? "0" : "", NULL);
     if (!is_json(p))
         return NULL;

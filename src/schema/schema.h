@@ -58,15 +58,16 @@ enum {
     FIELD_JSON_NULL = 1 << 7,  /* JSON says null when absent */
     FIELD_NULL_VALUES =
         1 << 8, /* mappings: null values stay null, else they become ""; object maps: allowed */
-    FIELD_STRING_ONLY = 1 << 9, /* sizes: a bare number is refused */
-    FIELD_WHOLE = 1 << 10,      /* numbers and sizes: integers only */
-    FIELD_LIST_FORM = 1 << 11,  /* object maps: a list of names is a short form */
-    FIELD_ALONE = 1 << 12,      /* objects: one string stands for the list */
-    FIELD_YAML_ONLY = 1 << 13,  /* left out of JSON */
-    FIELD_RAW_ALONE = 1 << 14,  /* without interpolation: a string alone stays one */
-    FIELD_RAW_LIST = 1 << 15,   /* without interpolation: one variable keeps all short forms of the list */
-    FIELD_SKIP_EMPTY = 1 << 16, /* lists: empty strings are left out */
-    FIELD_ALWAYS = 1 << 17,     /* strings, integers, sizes: printed as "" or 0 even when absent */
+    FIELD_STRING_ONLY = 1 << 9,  /* sizes: a bare number is refused */
+    FIELD_WHOLE = 1 << 10,       /* numbers and sizes: integers only */
+    FIELD_LIST_FORM = 1 << 11,   /* object maps: a list of names is a short form */
+    FIELD_ALONE = 1 << 12,       /* objects: one string stands for the list */
+    FIELD_YAML_ONLY = 1 << 13,   /* left out of JSON */
+    FIELD_RAW_ALONE = 1 << 14,   /* without interpolation: a string alone stays one */
+    FIELD_RAW_LIST = 1 << 15,    /* without interpolation: one variable keeps all short forms of the list */
+    FIELD_SKIP_EMPTY = 1 << 16,  /* lists: empty strings are left out */
+    FIELD_ALWAYS = 1 << 17,      /* strings, integers, sizes: printed as "" or 0 even when absent */
+    FIELD_ALWAYS_YAML = 1 << 18, /* the same, but not in JSON */
 };
 
 struct schema_type {
