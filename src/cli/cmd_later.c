@@ -22,7 +22,6 @@ static int run(struct app *app, const void *options UNUSED, char *const *args UN
     }
 
 LATER(build, "build", "Build or rebuild services");
-LATER(commit, "commit", "Create a new image from a service container's changes");
 LATER(publish, "publish", "Publish compose application");
 LATER(push, "push", "Push service images");
 LATER(watch, "watch",

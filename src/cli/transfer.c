@@ -47,10 +47,11 @@ int transfer_run(struct session *session, enum transfer_kind kind, const char *r
 {
     enum { TICK_MS = 100 };
     static const char *const words[][2] = {
-        [TRANSFER_PULL] = {"Pulling",   "Pulled"  },
-        [TRANSFER_IMPORT] = {"Importing", "Imported"},
-        [TRANSFER_LOAD] = {"Loading",   "Loaded"  },
-        [TRANSFER_DIGEST] = {"Resolving", "Resolved"},
+        [TRANSFER_PULL] = {"Pulling",    "Pulled"   },
+          [TRANSFER_IMPORT] = {"Importing",  "Imported" },
+        [TRANSFER_LOAD] = {"Loading",    "Loaded"   },
+          [TRANSFER_COMMIT] = {"Committing", "Committed"},
+        [TRANSFER_DIGEST] = {"Resolving",  "Resolved" },
     };
     struct run_state state = {.session = session, .error = ERROR_INIT};
     state.id = mem_printf(session, "Image %s", reference ? reference : path);

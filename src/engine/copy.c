@@ -61,7 +61,9 @@ int copy_wait(struct copy_end *end, struct error *err)
     int r = spawn_wait(end->pid, &status, err);
     if (r < 0 || status == 0)
         return r;
-    return error_set(err, EIO, "%s", *text ? text : "compote-copy ended early");
+    /* Without a word it ends when nobody takes its archive. */
+    return error_set(err, !*text && status == 1 ? EPIPE : EIO, "%s",
+                     *text ? text : "compote-copy ended early");
 }
 
 /* ---- cp ---- */
@@ -71,7 +73,7 @@ static int wait_both(struct copy_end *pack, struct copy_end *place, struct error
 {
     struct error pack_error = ERROR_INIT, place_error = ERROR_INIT;
     int place_result = copy_wait(place, &place_error), pack_result = copy_wait(pack, &pack_error);
-    bool pack_spoke = pack_result < 0 && !strstr(pack_error.text, "ended early");
+    bool pack_spoke = pack_result < 0 && pack_error.code != EPIPE;
     if (pack_spoke || (pack_result < 0 && place_result == 0))
         *err = pack_error;
     else if (place_result < 0)

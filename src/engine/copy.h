@@ -21,5 +21,5 @@ char **copy_command(const void *owner, const struct engine *engine, const char *
 /* Starts `end` with these standard streams. */
 int copy_start(const struct engine *engine, struct copy_end *end, int in, int out, struct error *err);
 
-/* Its end, and its error. */
+/* Its end, and its error: EPIPE when it is the other end that went away. */
 int copy_wait(struct copy_end *end, struct error *err);

@@ -270,6 +270,19 @@ struct events_options {
 int engine_events(struct engine *engine, const char *name, const struct events_options *options,
                   struct error *err);
 
+struct commit_options {
+    const char *service;
+    int index;             /* replica, 0: the first */
+    const char *reference; /* the image's name, or NULL */
+    const char *author, *message;
+    char *const *changes; /* "INSTRUCTION arguments" */
+    bool pause;           /* while it is read */
+};
+
+/* What a container wrote becomes a layer on its image; *ret_id is the new image's. */
+int engine_commit(const void *owner, struct engine *engine, const char *name,
+                  const struct commit_options *options, char **ret_id, struct error *err);
+
 /* A signal to a container's first process, now: also while a use case of this process waits for its end. */
 int engine_signal(struct engine *engine, const struct container_view *container, int signal_number,
                   struct error *err);

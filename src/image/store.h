@@ -63,7 +63,8 @@ enum transfer_kind {
     TRANSFER_PULL,
     TRANSFER_IMPORT,
     TRANSFER_LOAD,
-    TRANSFER_DIGEST /* only asks the registry what the reference means now; nothing is stored */
+    TRANSFER_COMMIT, /* a layer, as a tar archive, becomes a new image on an old one */
+    TRANSFER_DIGEST  /* only asks the registry what the reference means now; nothing is stored */
 };
 
 struct transfer_event {
@@ -75,9 +76,13 @@ struct transfer_event {
 
 struct transfer_request {
     enum transfer_kind kind;
-    const char *reference; /* pull, import: the name to give */
+    const char *reference; /* pull, import, commit: the name to give; commit: or NULL */
     const char *platform;  /* "linux/arm64", NULL: this machine's */
-    const char *path;      /* import, load: the archive; "-" is standard input */
+    const char *path;      /* import, load, commit: the archive; "-" is `input` */
+    int input;             /* standard input, or where else the archive comes from */
+    /* commit, as JSON: "parent" (the digest of its configuration), "author", "comment", "created_by", and
+     * "config", whose members are laid over the parent's. */
+    const char *changes;
     void (*progress)(void *data, const struct transfer_event *event);
     /* Called once from the loop. result 0: `image` is there (load: the last one; digest: an image of which
      * only manifest_digest is known); negative: `err` says why. */

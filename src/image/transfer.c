@@ -160,6 +160,7 @@ static int on_output(struct loop *loop UNUSED, struct loop_source *source, uint3
 static const char *const kind_names[] = {[TRANSFER_PULL] = "pull",
                                          [TRANSFER_IMPORT] = "import",
                                          [TRANSFER_LOAD] = "load",
+                                         [TRANSFER_COMMIT] = "commit",
                                          [TRANSFER_DIGEST] = "digest"};
 
 static char **transfer_command(const void *owner, const struct image_store *store,
@@ -177,6 +178,8 @@ static char **transfer_command(const void *owner, const struct image_store *stor
         argv = strv_addf(owner, argv, "--platform=%s", request->platform);
     if (request->path)
         argv = strv_addf(owner, argv, "--path=%s", request->path);
+    if (request->changes)
+        argv = strv_addf(owner, argv, "--changes=%s", request->changes);
     return argv;
 }
 
@@ -198,10 +201,10 @@ int transfer_start(const void *owner, struct image_store *store, struct loop *lo
                                   .pidfd = -1,
                                   .output = -1};
     transfer->request.reference = mem_strdup(transfer, request->reference);
-    transfer->request.platform = transfer->request.path = NULL;
+    transfer->request.platform = transfer->request.path = transfer->request.changes = NULL;
     struct spawn spawn = {
         .argv = transfer_command(tmp, store, request),
-        .std = {str_eq(request->path, "-") ? SPAWN_INHERIT : -1, write_end, SPAWN_INHERIT},
+        .std = {str_eq(request->path, "-") ? request->input : -1, write_end, SPAWN_INHERIT},
         .die_with_parent = true
     };
     r = fd_set_nonblocking(read_end, err);

@@ -1,6 +1,7 @@
 #include "imaged/archive.h"
 
 #include "base/str.h"
+#include "base/strv.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@ struct unpacking {
     struct archive_result result;
     int64_t size; /* of the archive, 0 unknown */
     bool literal;
+    char *const *lower;
     int status;
     struct error error;
 };
@@ -26,7 +28,8 @@ static void on_done(void *data, int result, const struct pipeline_result *pipeli
 {
     struct unpacking *unpacking = data;
     if (result == 0 && !unpacking->literal)
-        result = layer_dir_dress(unpacking->job, unpacking->dir, pipeline, NULL, 0, err);
+        result = layer_dir_dress(unpacking->job, unpacking->dir, pipeline, unpacking->lower,
+                                 strv_len(unpacking->lower), err);
     unpacking->status = result;
     if (result < 0)
         unpacking->error = *err;
@@ -50,12 +53,12 @@ static int open_archive(const char *path, int *ret_fd, int64_t *ret_size, struct
     return 0;
 }
 
-int archive_unpack(struct job *job, struct layer_dir *dir, bool literal, struct archive_result *ret,
-                   struct error *err)
+int archive_unpack(struct job *job, struct layer_dir *dir, bool literal, char *const *lower,
+                   struct archive_result *ret, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     cleanup_close int input = -1;
-    struct unpacking unpacking = {.job = job, .dir = dir, .literal = literal};
+    struct unpacking unpacking = {.job = job, .dir = dir, .literal = literal, .lower = lower};
     struct pipeline *pipeline;
     int64_t size = -1;
     int r = open_archive(job->path, &input, &size, err);
@@ -65,7 +68,7 @@ int archive_unpack(struct job *job, struct layer_dir *dir, bool literal, struct 
     const struct pipeline_request request = {.input = input,
                                              .dir = dir->fd,
                                              .size = size,
-                                             .lowest = true,
+                                             .lowest = strv_len(lower) == 0,
                                              .literal = literal,
                                              .progress = on_progress,
                                              .done = on_done,

@@ -7,6 +7,7 @@ struct archive_result {
     int64_t plain_size, unpacked; /* bytes of the plain tar; of files */
 };
 
-/* job->path, "-" for standard input. `literal`: files as they are; otherwise a layer. */
-int archive_unpack(struct job *job, struct layer_dir *dir, bool literal, struct archive_result *ret,
-                   struct error *err);
+/* `lower`: chain ids of the layers below, lowest first; NULL: none. job->path, "-" for standard input.
+ * `literal`: files as they are; otherwise a layer. */
+int archive_unpack(struct job *job, struct layer_dir *dir, bool literal, char *const *lower,
+                   struct archive_result *ret, struct error *err);

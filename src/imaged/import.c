@@ -62,7 +62,7 @@ int job_import(struct job *job, struct error *err)
     if (r == 0)
         r = layer_dir_make(tmp, job, mem_printf(tmp, "import-%d", (int)getpid()), &dir, err);
     if (r == 0)
-        r = archive_unpack(job, dir, false, &result, err);
+        r = archive_unpack(job, dir, false, NULL, &result, err);
     if (r == 0 && syncfs(dir->fd) < 0)
         r = error_errno(err, "sync the layer");
     if (r == 0)

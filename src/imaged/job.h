@@ -39,6 +39,7 @@ struct job {
     struct emit emit;
     const char *reference; /* as given, or NULL */
     const char *path;
+    const char *changes; /* commit: see struct transfer_request */
     struct platform platform;
     bool platform_given;
     int transfer_lock; /* held shared */
@@ -52,6 +53,7 @@ int job_pull(struct job *job, struct error *err);
 int job_digest(struct job *job, struct error *err); /* "done" tells what the reference points to */
 int job_import(struct job *job, struct error *err);
 int job_load(struct job *job, struct error *err);
+int job_commit(struct job *job, struct error *err);
 
 /* Writes a small blob that was verified, or was made here, durably. */
 int job_store_blob(struct job *job, const char *digest, const void *data, size_t size, struct error *err);

@@ -301,7 +301,7 @@ int job_load(struct job *job, struct error *err)
         return error_set(err, EINVAL, "load needs an archive");
     int r = layer_dir_make(tmp, job, mem_printf(tmp, "load-%d", (int)getpid()), &dir, err);
     if (r == 0)
-        r = archive_unpack(job, dir, true, &ignored, err);
+        r = archive_unpack(job, dir, true, NULL, &ignored, err);
     if (r < 0)
         return r;
     load.dir = dir->fd;

@@ -15,10 +15,19 @@ static const struct {
     {"pull",   job_pull,   true },
     {"import", job_import, true },
     {"load",   job_load,   true },
+    {"commit", job_commit, true },
     {"digest", job_digest, false},
 };
 
-enum { OPTION_ROOT, OPTION_CONFIG, OPTION_REFERENCE, OPTION_PLATFORM, OPTION_PATH, OPTION__COUNT };
+enum {
+    OPTION_ROOT,
+    OPTION_CONFIG,
+    OPTION_REFERENCE,
+    OPTION_PLATFORM,
+    OPTION_PATH,
+    OPTION_CHANGES,
+    OPTION__COUNT
+};
 
 static int read_options(int argc, char **argv, const char *values[OPTION__COUNT], struct error *err)
 {
@@ -28,6 +37,7 @@ static int read_options(int argc, char **argv, const char *values[OPTION__COUNT]
         {"reference", required_argument, NULL, OPTION_REFERENCE},
         {"platform",  required_argument, NULL, OPTION_PLATFORM },
         {"path",      required_argument, NULL, OPTION_PATH     },
+        {"changes",   required_argument, NULL, OPTION_CHANGES  },
         {NULL,        0,                 NULL, 0               },
     };
     opterr = 0;
@@ -37,10 +47,10 @@ static int read_options(int argc, char **argv, const char *values[OPTION__COUNT]
         values[o] = optarg;
     }
     if (argc - optind != 1 || !values[OPTION_ROOT])
-        return error_set(
-            err, EINVAL,
-            "usage: compote-image pull|import|load|digest --root=DIR [--config=FILE] [--reference=NAME] "
-            "[--platform=P] [--path=FILE]");
+        return error_set(err, EINVAL,
+                         "usage: compote-image pull|import|load|commit|digest --root=DIR [--config=FILE] "
+                         "[--reference=NAME] "
+                         "[--platform=P] [--path=FILE] [--changes=JSON]");
     return 0;
 }
 
@@ -54,6 +64,7 @@ static int run(int argc, char **argv, struct job *job, const void *owner, struct
         return r;
     job->reference = values[OPTION_REFERENCE];
     job->path = values[OPTION_PATH];
+    job->changes = values[OPTION_CHANGES];
     job->platform_given = values[OPTION_PLATFORM] != NULL;
     platform_host(&job->platform);
     if (job->platform_given && (r = platform_parse(values[OPTION_PLATFORM], &job->platform, err)) < 0)
