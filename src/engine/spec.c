@@ -199,6 +199,15 @@ static int add_mount(struct container_spec *spec, struct engine *engine, const s
             mount.options = strv_addf(spec, mount.options, "mode=%llo", (unsigned long long)m->tmpfs_mode);
     } else if (m->type == MOUNT_BIND) {
         mount.source = mem_strdup(spec, m->source);
+    } else if (m->type == MOUNT_IMAGE) {
+        struct image *image;
+        r = image_find(spec, engine->images, m->source, NULL, &image, err);
+        if (r == IMAGE_ABSENT)
+            r = error_set(err, ENOENT, "image %s is not here", m->source);
+        if (r == 0)
+            mount.layers = image->layers;
+        mount.source = mem_strdup(spec, m->source);
+        mount.read_only = true;
     } else {
         for (size_t i = 0; r == 0 && i < record->mount_count; i++)
             if (record->mounts[i].volume && strcmp(record->mounts[i].target, mount.target) == 0)
@@ -503,8 +512,8 @@ static int check_mount(const struct volume_mount *m, struct error *err)
         return error_set(err, ENOTSUP, "mounts of type '%s' need %s, which is not here",
                          m->type == MOUNT_NPIPE ? "npipe" : "cluster",
                          m->type == MOUNT_NPIPE ? "Windows" : "a Swarm");
-    if (m->type == MOUNT_IMAGE)
-        return error_set(err, ENOTSUP, "mounts of type 'image' are not available yet");
+    if (m->type == MOUNT_IMAGE && str_is_empty(m->source))
+        return error_set(err, EINVAL, "the mount at '%s' names no image in `source:`", target);
     if (target[0] == '/')
         return 0;
     error_set(err, EINVAL, "mount target '%s' is not an absolute path", target);

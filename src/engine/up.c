@@ -57,18 +57,35 @@ static int wants_pull(struct engine *engine, const struct service *service, cons
     return 0;
 }
 
-static void plan_pull(struct plan *plan, const struct service *service, bool quiet, struct omap *pulled)
+static void plan_pull(struct plan *plan, const char *id, char *image, const char *platform, bool quiet,
+                      struct omap *pulled)
 {
-    char *key = mem_printf(plan, "%s %s", service->image, service->platform ? service->platform : "");
+    char *key = mem_printf(plan, "%s %s", image, platform ? platform : "");
     if (omap_has(pulled, key))
         return;
-    struct operation *op =
-        plan_add(plan, OP_PULL, service->name, "image %s is not here or asked for", service->image);
-    op->service = service;
-    op->name = service->image;
-    op->platform = service->platform;
+    struct operation *op = plan_add(plan, OP_PULL, id, "image %s is not here or asked for", image);
+    op->name = image;
+    op->platform = platform;
     op->brief = quiet;
     omap_set(pulled, key, op);
+}
+
+/* Images that are mounted (`type: image`): those that are missing, or all. */
+static int plan_mounted(struct plan *plan, const struct service *service, bool missing, bool quiet,
+                        struct omap *pulled, struct error *err)
+{
+    for (size_t i = 0; i < service->volume_count; i++) {
+        const struct volume_mount *m = &service->volumes[i];
+        struct image *image;
+        if (m->type != MOUNT_IMAGE || !m->source)
+            continue;
+        int r = missing ? image_find(plan, plan->engine->images, m->source, NULL, &image, err) : IMAGE_ABSENT;
+        if (r < 0)
+            return error_wrap(err, "service %s", service->name);
+        if (r == IMAGE_ABSENT)
+            plan_pull(plan, m->source, m->source, NULL, quiet, pulled);
+    }
+    return 0;
 }
 
 /* Brings what is missing; afterwards `ids` has service -> image ID. */
@@ -81,11 +98,14 @@ static int bring_images(struct engine *engine, const struct project *project,
         bool wanted;
         if (options->no_deps && options->services && !strv_contains(options->services, e->key))
             continue;
-        int r = wants_pull(engine, e->value, options->pull, ids, &wanted, err);
+        const struct service *service = e->value;
+        int r = wants_pull(engine, service, options->pull, ids, &wanted, err);
+        if (r == 0 && strcmp(pull_policy(service, options->pull), "never") != 0)
+            r = plan_mounted(plan, service, true, options->quiet_pull, pulled, err);
         if (r < 0)
             return r;
         if (wanted)
-            plan_pull(plan, e->value, options->quiet_pull, pulled);
+            plan_pull(plan, service->name, service->image, service->platform, options->quiet_pull, pulled);
     }
     int r = plan_run(plan, err);
     if (r < 0 || !plan->count || engine->dry_run)
@@ -135,10 +155,12 @@ int engine_pull(struct engine *engine, const struct project *project, const stru
         bool missing = str_eq(options->policy, "missing") || str_eq(policy, "missing") ||
                        str_eq(policy, "if_not_present");
         int r = !skipped && missing ? wants_pull(engine, service, "missing", ids, &wanted, err) : 0;
+        if (r == 0 && !skipped)
+            r = plan_mounted(plan, service, missing, options->brief, pulled, err);
         if (r < 0)
             return r;
         if (wanted)
-            plan_pull(plan, service, options->brief, pulled);
+            plan_pull(plan, service->name, service->image, service->platform, options->brief, pulled);
         else if (!options->quiet)
             engine_report(engine, service->name, PROGRESS_DONE, "Skipped",
                           "Image is already present locally");

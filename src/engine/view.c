@@ -155,6 +155,11 @@ int engine_images_in_use(const void *owner, struct engine *engine, char ***ret_r
                               : CONTAINER_ABSENT;
         if (r == 0)
             *ret_layers = strv_extend(owner, *ret_layers, spec->layers);
+        for (size_t m = 0; r == 0 && m < spec->mount_count; m++) {
+            if (spec->mounts[m].type == MOUNT_IMAGE)
+                *ret_references = strv_add(owner, *ret_references, spec->mounts[m].source);
+            *ret_layers = strv_extend(owner, *ret_layers, spec->mounts[m].layers);
+        }
     }
     return r < 0 ? r : 0;
 }

@@ -134,6 +134,19 @@ static bool needs_place(const struct mount_spec *m)
     return !str_is_empty(m->subpath) || str_eq(m->recursive, "disabled");
 }
 
+/* Where the mount's content is: an image is mounted for that. */
+static int content_of(const void *owner, const struct container_paths *paths,
+                      const struct container_spec *spec, const struct mount_spec *m, char **ret,
+                      struct error *err)
+{
+    *ret = m->source;
+    if (m->type != MOUNT_IMAGE)
+        return 0;
+    *ret = mem_printf(owner, "%s/image-%zu", paths->bundle, (size_t)(m - spec->mounts));
+    int r = rootfs_mount_image(m->layers, *ret, err);
+    return r < 0 ? error_wrap(err, "image %s", m->source) : 0;
+}
+
 static char *place_of(const void *owner, const struct container_paths *paths,
                       const struct container_spec *spec, const struct mount_spec *m)
 {
@@ -144,10 +157,10 @@ static char *place_of(const void *owner, const struct container_paths *paths,
  * The directory or file below a volume, refused when a link is on the way. The runtime is given what was
  * opened: who can write to the volume could put a link in its place before the runtime goes the way again.
  */
-static int open_subpath(const struct mount_spec *m, int *ret_fd, struct error *err)
+static int open_subpath(const struct mount_spec *m, const char *source, int *ret_fd, struct error *err)
 {
     cleanup_close int volume = -1;
-    int r = fs_open_dir(m->source, &volume, err);
+    int r = fs_open_dir(source, &volume, err);
     if (r == 0)
         r = fs_open_beneath(volume, m->subpath, O_PATH, 0, false, ret_fd, err);
     if (r == -EXDEV || r == -ELOOP)
@@ -156,14 +169,14 @@ static int open_subpath(const struct mount_spec *m, int *ret_fd, struct error *e
     return r < 0 ? error_wrap(err, "subpath '%s' of the volume for '%s'", m->subpath, m->target) : 0;
 }
 
-static int place_mount(const struct mount_spec *m, const char *place, struct error *err)
+static int place_mount(const struct mount_spec *m, const char *source, const char *place, struct error *err)
 {
     cleanup_close int fd = -1;
     int r = 0;
     if (!str_is_empty(m->subpath))
-        r = open_subpath(m, &fd, err);
-    else if ((fd = open(m->source, O_PATH | O_CLOEXEC)) < 0)
-        r = error_errno(err, "open '%s'", m->source);
+        r = open_subpath(m, source, &fd, err);
+    else if ((fd = open(source, O_PATH | O_CLOEXEC)) < 0)
+        r = error_errno(err, "open '%s'", source);
     return r < 0 ? r : rootfs_mount_opened(fd, place, !str_eq(m->recursive, "disabled"), err);
 }
 
@@ -174,7 +187,9 @@ void places_take(const struct container_paths *paths, const struct container_spe
         const struct mount_spec *m = &spec->mounts[i];
         char *place = place_of(tmp, paths, spec, m);
         /* The container goes on with what it has; without the place a restart fails and says why. */
-        if (needs_place(m) && place_mount(m, place, NULL) < 0)
+        char *source;
+        if (content_of(tmp, paths, spec, m, &source, NULL) == 0 && needs_place(m) &&
+            place_mount(m, source, place, NULL) < 0)
             remove(place);
     }
 }
@@ -231,9 +246,12 @@ static int add_user_mount(const struct bundle *bundle, const struct mount_spec *
     int r = m->type == MOUNT_BIND ? bind_source(m, err) : 0;
     if (r == 0 && m->type == MOUNT_VOLUME && m->copy_up)
         r = volume_copy_up(bundle->root_fd, target, m->source, err);
+    if (r == 0)
+        r = content_of(tmp, bundle->paths, bundle->spec, m, &source, err);
     if (r == 0 && needs_place(m)) {
-        source = place_of(tmp, bundle->paths, bundle->spec, m);
-        r = place_mount(m, source, err);
+        char *place = place_of(tmp, bundle->paths, bundle->spec, m);
+        r = place_mount(m, source, place, err);
+        source = place;
     }
     if (r < 0)
         return r;

@@ -19,7 +19,8 @@
 #include <sys/types.h>
 
 struct mount_spec {
-    enum mount_type type; /* MOUNT_BIND, MOUNT_VOLUME (source is the volume's directory), MOUNT_TMPFS */
+    enum mount_type type; /* MOUNT_BIND, MOUNT_VOLUME (source is the volume's directory), MOUNT_TMPFS,
+                             MOUNT_IMAGE (source is its reference) */
     char *source;
     char *target;
     bool read_only;
@@ -29,6 +30,7 @@ struct mount_spec {
     bool create_host_path;
     char *recursive;  /* bind: enabled, disabled, writable, readonly, or NULL */
     char **options;   /* tmpfs: "size=...", "mode=..." */
+    char **layers;    /* image: as the container's own */
     char *volume;     /* volume: its name */
     char *fs_type;    /* volume: a file system of its own, mounted at the source: the type or "none", ... */
     char *fs_device;  /* ... what is mounted, ... */

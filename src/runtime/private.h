@@ -76,6 +76,8 @@ int seccomp_profile_read(const char *path, uint64_t caps, json_t **ret, struct e
 int rootfs_enter_namespace(struct error *err);
 int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *paths,
                  const struct container_spec *spec, struct error *err);
+/* An image's content as a directory that cannot be written. */
+int rootfs_mount_image(char *const *layers, const char *target, struct error *err);
 /* Clones what is mounted at `path` (with `mounts`, also below it) in the mount namespace of a container and
  * mounts it at `target` here. */
 int rootfs_take_mount(int pidfd, const char *path, const char *target, bool mounts, struct error *err);

@@ -121,16 +121,16 @@ static int add_layer(char **options, const char *separator, const char *path, st
     return fd;
 }
 
-static int mount_overlay(const struct container_paths *paths, const char *options, struct error *err)
+static int mount_overlay(const char *target, const char *options, struct error *err)
 {
     if (chdir("/proc/self/fd") < 0)
         return error_errno(err, "open '/proc/self/fd'");
-    int mounted = mount("overlay", paths->merged, "overlay", 0, options);
+    int mounted = mount("overlay", target, "overlay", 0, options);
     int saved = errno;
     if (chdir("/") < 0)
         return error_errno(err, "change to '/'");
     errno = saved;
-    return mounted < 0 ? error_errno(err, "mount the container's file system") : 0;
+    return mounted < 0 ? error_errno(err, "mount the file system of an image at '%s'", target) : 0;
 }
 
 int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *paths,
@@ -158,7 +158,23 @@ int rootfs_mount(const struct runtime_dirs *dirs, const struct container_paths *
     if (last < 0)
         return last;
     options = mem_append_str(options, ",volatile,index=off,metacopy=off");
-    return mount_overlay(paths, options, err);
+    return mount_overlay(paths->merged, options, err);
+}
+
+int rootfs_mount_image(char *const *layers, const char *target, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    size_t count = strv_len(layers);
+    if (count == 0 || count > LAYER_MAX)
+        return error_set(err, EINVAL, "an image of %zu layers (1 to %d can be used)", count, LAYER_MAX);
+    int last = fs_mkdir_p(target, 0700, err);
+    if (count == 1 && last == 0) /* an overlay has two at least */
+        return mount(layers[0], target, NULL, MS_BIND, NULL) < 0 ? error_errno(err, "mount '%s'", layers[0])
+                                                                 : 0;
+    char *options = mem_strdup(tmp, "");
+    for (size_t i = count; last >= 0 && i-- > 0;)
+        last = add_layer(&options, options[0] ? ":" : "lowerdir=", layers[i], err);
+    return last < 0 ? last : mount_overlay(target, options, err);
 }
 
 /* With `mounts` also what is mounted below. Of a mount's root only, and not over links, which the container

@@ -39,21 +39,14 @@ struct row {
     }
 
 static const struct row mount_rows[] = {
-    ROW(mount_spec, KIND_INT, type),
-    ROW(mount_spec, KIND_STR, source),
-    ROW(mount_spec, KIND_STR, target),
-    ROW(mount_spec, KIND_BOOL, read_only),
-    ROW(mount_spec, KIND_BOOL, copy_up),
-    ROW(mount_spec, KIND_STR, subpath),
-    ROW(mount_spec, KIND_STR, propagation),
-    ROW(mount_spec, KIND_BOOL, create_host_path),
-    ROW(mount_spec, KIND_STR, recursive),
-    ROW(mount_spec, KIND_STRV, options),
-    ROW(mount_spec, KIND_STR, volume),
-    ROW(mount_spec, KIND_STR, fs_type),
-    ROW(mount_spec, KIND_STR, fs_device),
-    ROW(mount_spec, KIND_STR, fs_options),
-    END,
+    ROW(mount_spec, KIND_INT, type),        ROW(mount_spec, KIND_STR, source),
+    ROW(mount_spec, KIND_STR, target),      ROW(mount_spec, KIND_BOOL, read_only),
+    ROW(mount_spec, KIND_BOOL, copy_up),    ROW(mount_spec, KIND_STR, subpath),
+    ROW(mount_spec, KIND_STR, propagation), ROW(mount_spec, KIND_BOOL, create_host_path),
+    ROW(mount_spec, KIND_STR, recursive),   ROW(mount_spec, KIND_STRV, options),
+    ROW(mount_spec, KIND_STRV, layers),     ROW(mount_spec, KIND_STR, volume),
+    ROW(mount_spec, KIND_STR, fs_type),     ROW(mount_spec, KIND_STR, fs_device),
+    ROW(mount_spec, KIND_STR, fs_options),  END,
 };
 
 static const struct row file_rows[] = {

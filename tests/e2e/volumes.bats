@@ -237,3 +237,38 @@ YML
     failed
     has "volumes_from 'container:nobody': no such container"
 }
+
+@test "images as mounts: whole, a part, read-only, kept as long as somebody has them" {
+    compose_file <<'YML'
+services:
+  web:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    volumes:
+    - {type: image, source: nginx, target: /all}
+    - {type: image, source: nginx, target: /part, image: {subpath: usr/share/nginx/html}}
+    - {type: image, source: layers, target: /layers}
+YML
+    compote up -d
+    run -0 compote exec -T web cat /part/index.html /all/usr/share/nginx/html/index.html
+    [ "$(grep -c 'Welcome to nginx!</h1>' <<<"$output")" = 2 ] || fail "$output"
+    [ "$(compote exec -T web cat /layers/opt/5/file)" = file ]
+    [ "$(compote exec -T web ls -A /layers/opt/1)" = new ]
+    for path in /all/x /part/x /layers/x; do
+        run compote exec -T web touch $path
+        failed
+    done
+    run -1 grep -F "$COMPOTE_ROOT/containers" /proc/self/mounts
+    compote image prune --all --force
+    compote restart
+    compote exec -T web test -e /part/index.html
+    sed -i 's/usr.share.nginx.html/nowhere/' compose.yml
+    run compote up -d
+    failed
+    has "subpath 'nowhere'"
+    sed -i 's/source: nginx/source: no-such-image/' compose.yml
+    run compote up -d
+    failed
+    has no-such-image
+}
