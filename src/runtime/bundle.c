@@ -347,7 +347,7 @@ static int add_linux(const struct bundle *bundle, json_t *linux_part, struct err
     if (r < 0)
         return r;
     json_object_set_new(linux_part, "cgroupsPath", json_string_nocheck(bundle->paths->cgroup));
-    json_object_set_new(linux_part, "rootfsPropagation", json_string("rprivate"));
+    json_object_set_new(linux_part, "rootfsPropagation", json_string(root_propagation(spec)));
     if (!spec->privileged && !str_eq(security_option(spec, "systempaths"), "unconfined")) {
         json_t *masked = path_list(masked_paths, ARRAY_SIZE(masked_paths));
         mask_thermal(masked);

@@ -134,6 +134,24 @@ static bool needs_place(const struct mount_spec *m)
     return !str_is_empty(m->subpath) || str_eq(m->recursive, "disabled");
 }
 
+static bool is_shared(const struct mount_spec *m)
+{
+    return m->type == MOUNT_BIND && (str_eq(m->propagation, "shared") || str_eq(m->propagation, "rshared"));
+}
+
+const char *root_propagation(const struct container_spec *spec)
+{
+    const char *result = "rprivate";
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct mount_spec *m = &spec->mounts[i];
+        if (is_shared(m))
+            return "shared";
+        if (str_eq(m->propagation, "slave") || str_eq(m->propagation, "rslave"))
+            result = "rslave";
+    }
+    return result;
+}
+
 /* Where the mount's content is: an image is mounted for that. */
 static int content_of(const void *owner, const struct container_paths *paths,
                       const struct container_spec *spec, const struct mount_spec *m, char **ret,
@@ -204,6 +222,37 @@ static int bind_source(const struct mount_spec *m, struct error *err)
     return error_errno(err, "bind mount source '%s'", m->source);
 }
 
+/* In a namespace of its own a clone would be a slave of the machine's mount, which hears but is not heard. */
+int shared_open(const struct container_spec *spec, int **ret_trees, struct error *err)
+{
+    *ret_trees = NULL;
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct mount_spec *m = &spec->mounts[i];
+        if (!is_shared(m))
+            continue;
+        int r = bind_source(m, err);
+        if (r < 0)
+            return r;
+        if (!*ret_trees)
+            *ret_trees = mem_array(spec, int, spec->mount_count);
+        (*ret_trees)[i] = rootfs_open_tree(AT_FDCWD, m->source, true);
+        if ((*ret_trees)[i] < 0)
+            return error_errno(err, "clone the mount at '%s'", m->source);
+    }
+    return 0;
+}
+
+int shared_place(const struct container_paths *paths, const struct container_spec *spec, const int *trees,
+                 struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    int r = 0;
+    for (size_t i = 0; trees && r == 0 && i < spec->mount_count; i++)
+        if (trees[i] > 0)
+            r = rootfs_mount_tree(trees[i], place_of(tmp, paths, spec, &spec->mounts[i]), err);
+    return r;
+}
+
 static json_t *tmpfs_new(const struct mount_spec *m, const char *target)
 {
     static const char *const opposites[][2] = {
@@ -248,7 +297,9 @@ static int add_user_mount(const struct bundle *bundle, const struct mount_spec *
         r = volume_copy_up(bundle->root_fd, target, m->source, err);
     if (r == 0)
         r = content_of(tmp, bundle->paths, bundle->spec, m, &source, err);
-    if (r == 0 && needs_place(m)) {
+    if (r == 0 && is_shared(m)) {
+        source = place_of(tmp, bundle->paths, bundle->spec, m);
+    } else if (r == 0 && needs_place(m)) {
         char *place = place_of(tmp, bundle->paths, bundle->spec, m);
         r = place_mount(m, source, place, err);
         source = place;

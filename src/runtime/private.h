@@ -85,6 +85,16 @@ int rootfs_take_mount(int pidfd, const char *path, const char *target, bool moun
 /* Mounts what `fd` refers to at `target`, which is made anew, with or without what is mounted below. Only in
  * the mount namespace of a start. */
 int rootfs_mount_opened(int fd, const char *target, bool recursive, struct error *err);
+/* Its halves: a clone that is not mounted yet (-1 and errno), and its place. */
+int rootfs_open_tree(int fd, const char *path, bool recursive);
+int rootfs_mount_tree(int tree, const char *target, struct error *err);
+/* Binds that share their mounts with the machine: cloned before the namespace of a start is made, ... */
+int shared_open(const struct container_spec *spec, int **ret_trees, struct error *err);
+/* ... and mounted at their places in it (bundle_mounts.c). */
+int shared_place(const struct container_paths *paths, const struct container_spec *spec, const int *trees,
+                 struct error *err);
+/* What the root of the container's mounts must be for the propagation of what is mounted in it. */
+const char *root_propagation(const struct container_spec *spec);
 /* Places of mounts once more, in the mount namespace of a new monitor (bundle_mounts.c). */
 void places_take(const struct container_paths *paths, const struct container_spec *spec);
 

@@ -217,11 +217,15 @@ int rootfs_take_mount(int pidfd, const char *path, const char *target, bool moun
     return 0;
 }
 
-int rootfs_mount_opened(int fd, const char *target, bool recursive, struct error *err)
+int rootfs_open_tree(int fd, const char *path, bool recursive)
+{
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+    return (int)syscall(SYS_open_tree, fd, path, flags);
+}
+
+int rootfs_mount_tree(int tree, const char *target, struct error *err)
 {
     struct stat st;
-    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
-    cleanup_close int tree = (int)syscall(SYS_open_tree, fd, "", flags);
     if (tree < 0 || fstat(tree, &st) < 0)
         return error_errno(err, "clone a mount");
     if (remove(target) < 0 && errno != ENOENT)
@@ -231,6 +235,12 @@ int rootfs_mount_opened(int fd, const char *target, bool recursive, struct error
     if (syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return error_errno(err, "mount '%s'", target);
     return 0;
+}
+
+int rootfs_mount_opened(int fd, const char *target, bool recursive, struct error *err)
+{
+    cleanup_close int tree = rootfs_open_tree(fd, "", recursive);
+    return rootfs_mount_tree(tree, target, err);
 }
 
 static int open_strict(int dir_fd, const char *path, int flags, int *ret_fd)

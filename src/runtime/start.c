@@ -171,13 +171,15 @@ static int join_shm(const struct start *start, struct error *err)
 static int start_child(struct start *start, bool adopt_only, int (*prepare)(void *data, struct error *err),
                        void *data, struct error *err)
 {
-    int r = ensure_dirs(start, err);
+    int *trees = NULL, r = ensure_dirs(start, err);
     if (r == 0)
         r = take_lock(start, err);
     if (r != 0)
         return r;
     cleanup_close int pidfd = -1;
     r = find_running(start, &pidfd, err);
+    if (r == 0 && (pidfd >= 0 || !adopt_only))
+        r = shared_open(start->spec, &trees, err);
     if (r < 0)
         return r;
     if (pidfd >= 0) {
@@ -187,6 +189,7 @@ static int start_child(struct start *start, bool adopt_only, int (*prepare)(void
         if (r == 0)
             r = join_shm(start, err);
         if (r == 0) {
+            shared_place(&start->paths, start->spec, trees, NULL);
             volumes_take(start->dirs, start->spec, pidfd);
             places_take(&start->paths, start->spec);
         }
@@ -201,6 +204,8 @@ static int start_child(struct start *start, bool adopt_only, int (*prepare)(void
         r = rootfs_enter_namespace(err);
     if (r == 0)
         r = rootfs_mount(start->dirs, &start->paths, start->spec, err);
+    if (r == 0)
+        r = shared_place(&start->paths, start->spec, trees, err);
     if (r == 0)
         r = volumes_mount(start->dirs, start->spec, err);
     if (r == 0)

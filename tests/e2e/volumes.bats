@@ -3,7 +3,7 @@ load ../lib/harness
 
 cleanup()
 {
-    ! grep -q "$SCRATCH/source" /proc/self/mounts || umount "$SCRATCH/source"
+    ! grep -q "$SCRATCH/source" /proc/self/mounts || umount -R "$SCRATCH/source"
 }
 
 # The devices of what containers have at /data, as their mount tables tell them.
@@ -271,4 +271,33 @@ YML
     run compote up -d
     failed
     has no-such-image
+}
+
+@test "propagation: mounts are seen by who asked for that, in the direction that was asked for" {
+    mkdir "$SCRATCH/source"
+    mount -t tmpfs tmpfs "$SCRATCH/source"
+    mount --make-shared "$SCRATCH/source"
+    mkdir "$SCRATCH"/source/{first,second}
+    compose_file <<YML
+services:
+  web:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    privileged: true
+    volumes:
+    - "$SCRATCH/source:/private"
+    - "$SCRATCH/source:/slave:rslave"
+    - {type: bind, source: $SCRATCH/source, target: /shared, bind: {propagation: rshared}}
+YML
+    compote up -d
+    mount -t tmpfs tmpfs "$SCRATCH/source/first"
+    touch "$SCRATCH/source/first/file"
+    compote exec -T web ls /slave/first/file /shared/first/file
+    [ -z "$(compote exec -T web ls /private/first)" ]
+    compote exec -T web sh -c 'mount -t tmpfs tmpfs /shared/second && touch /shared/second/file'
+    [ -e "$SCRATCH/source/second/file" ]
+    compote restart
+    compote exec -T web ls /shared/second/file /shared/first/file
+    compote down
 }
