@@ -23,8 +23,7 @@ static const struct flag flags[] = {
     FLAG("detach", 'd', BOOL, detach, "Run container in background and print container ID"),
     FLAG("entrypoint", 0, STRING, entrypoint, "Override the entrypoint of the image"),
     FLAG("env", 'e', LIST, env, "Set environment variables"),
-    FLAG("env-from-file", 0, LIST, env_files, "Set environment variables from file", .complete = "file",
-         .bits = FLAG_NOT_YET),
+    FLAG("env-from-file", 0, LIST, env_files, "Set environment variables from file", .complete = "file"),
     FLAG("interactive", 'i', BOOL, interactive, "Keep STDIN open even if not attached", .fallback = "true"),
     FLAG("label", 'l', LIST, labels, "Add or override a label"),
     FLAG("name", 0, STRING, name, "Assign a name to the container"),
@@ -50,14 +49,14 @@ static const struct flag flags[] = {
     FLAG_END,
 };
 
-static struct run_options engine_options(const struct session *session, const struct run_flags *f,
+static struct run_options engine_options(const struct session *session, const struct run_flags *f, char **env,
                                          char *const *args)
 {
     const struct app *app = session->app;
     return (struct run_options){
         .service = args[0],
         .command = args[1] ? args + 1 : NULL,
-        .env = env_resolve(session, app, f->env),
+        .env = env,
         .labels = f->labels,
         .cap_add = f->cap_add,
         .cap_drop = f->cap_drop,
@@ -94,7 +93,11 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
         r = run_overrides_apply(session, args[0], &overrides, err);
     if (r < 0)
         return r;
-    const struct run_options options = engine_options(session, f, args);
+    char **env = env_resolve(session, app, f->env);
+    r = env_add_files(session, app, f->env_files, &env, err);
+    if (r < 0)
+        return r;
+    const struct run_options options = engine_options(session, f, env, args);
     int status = 0;
     char *id = NULL;
     r = engine_run(session, session->engine, session->project, &options, &status, &id, err);

@@ -32,19 +32,18 @@ static int bring_up_dependencies(struct engine *engine, const struct project *pr
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     struct project rest = *project;
     rest.services = omap_new(tmp);
-    omap_foreach (e, project->services)
-        if (strcmp(e->key, service->name) != 0)
-            omap_set(rest.services, e->key, e->value);
     struct omap *disabled = omap_new(tmp);
     omap_foreach (e, project->disabled)
         omap_set(disabled, e->key, e->value);
-    omap_set(disabled, service->name, NULL);
+    omap_foreach (e, project->services)
+        omap_set(options->no_deps || strcmp(e->key, service->name) == 0 ? disabled : rest.services, e->key,
+                 e->value);
     rest.disabled = disabled;
     struct up_options up = {.remove_orphans = options->remove_orphans,
                             .timeout = -1,
                             .pull = options->pull,
                             .quiet_pull = options->quiet_pull};
-    return options->no_deps || !rest.services->count ? 0 : engine_up(engine, &rest, &up, err);
+    return rest.services->count || options->remove_orphans ? engine_up(engine, &rest, &up, err) : 0;
 }
 
 /* The one container, after the conditions that the service sets on its dependencies. */
