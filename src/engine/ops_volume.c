@@ -125,9 +125,10 @@ int volume_differs(struct engine *engine, const char *project, const struct volu
     struct volume_record *known;
     *ret = false;
     int r = volume->external ? STATE_ABSENT : state_volume_get(tmp, engine->state, volume->name, &known, err);
-    if (r == 0)
-        *ret = str_eq(known->project, project) && known->config_hash &&
-               !str_eq(known->config_hash, config_hash(tmp, volume));
+    /* A record without a hash is of a time when there were no options. */
+    bool options = volume->driver_opts && volume->driver_opts->count;
+    if (r == 0 && str_eq(known->project, project))
+        *ret = known->config_hash ? !str_eq(known->config_hash, config_hash(tmp, volume)) : options;
     return r < 0 ? r : 0;
 }
 

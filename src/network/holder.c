@@ -40,6 +40,10 @@ int host_socket(int protocol, const struct prefix *address, uint16_t port, int *
     prefix_print_address(address, text);
     int type = protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
     cleanup_close int fd = socket(address->family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+    if (fd < 0 && errno == EPROTONOSUPPORT && protocol == IPPROTO_SCTP) {
+        error_set(err, EPROTONOSUPPORT, "port %u/sctp: this kernel has no SCTP", port);
+        return error_hint(err, "load its module: modprobe sctp");
+    }
     if (fd < 0)
         return error_errno(err, "socket for port %u", port);
     /* Not for UDP, where it would let two share a port. */

@@ -325,3 +325,103 @@ YML
     has_state project-late-1 restarting
     grep -qx 'restart_count=0' $(grep -l '^state=restarting' "$COMPOTE_ROOT"/run/containers/*/status)
 }
+
+@test "names of replicas, container_name, links and external links, namespaces by name" {
+    compose_file <<'YML'
+services:
+  back: {image: busybox, command: ["sleep", "infinity"], init: true, deploy: {replicas: 3}}
+  named: {image: busybox, command: ["sleep", "infinity"], init: true, container_name: special}
+  front:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    links: ["back:store"]
+    external_links: ["special:outer"]
+    depends_on: {named: {condition: service_started}, absent: {condition: service_started, required: false}}
+  inside: {image: busybox, command: ["sleep", "infinity"], init: true, network_mode: "container:special", depends_on: [named]}
+  absent: {image: busybox, command: ["false"], profiles: [other]}
+YML
+    compote up -d
+    run -0 compote ps --format '{{.Name}}'
+    has project-back-1 project-back-2 project-back-3 special
+    has_not absent
+    addresses() { compote exec -T front nslookup "$1" | awk '/^Name:/ {seen = 1} seen && /^Address/ {print $NF}' | sort -u; }
+    [ "$(addresses back | grep -c '^[0-9.]*$')" = 3 ]
+    [ "$(addresses store)" = "$(addresses back)" ]
+    [ "$(addresses outer)" = "$(addresses special)" ]
+    run compote exec -T named nslookup store
+    failed
+    [ "$(compote exec -T inside cat /sys/class/net/eth0/address)" = "$(compote exec -T named cat /sys/class/net/eth0/address)" ]
+    run compote up -d --scale named=2
+    failed
+    has container_name
+    has_state special running
+}
+
+@test "healthcheck: disabled, and faster while it starts" {
+    compose_file <<'YML'
+services:
+  off: {image: busybox, command: ["sleep", "infinity"], init: true, healthcheck: {disable: true}}
+  none: {image: busybox, command: ["sleep", "infinity"], init: true, healthcheck: {test: [NONE]}}
+  quick:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    healthcheck: {test: ["CMD", "true"], interval: 1h, start_period: 1h, start_interval: 100ms}
+YML
+    compote up -d --wait
+    has_health project-quick-1 healthy
+    [ -z "$(health_of project-off-1)$(health_of project-none-1)" ]
+}
+
+@test "stop_signal and stop_grace_period" {
+    compose_file <<'YML'
+services:
+  asked:
+    image: busybox
+    command: ["sh", "-c", "trap 'exit 9' USR1; touch /ready; while :; do sleep 0.1; done"]
+    stop_signal: SIGUSR1
+  deaf:
+    image: busybox
+    command: ["sh", "-c", "trap '' TERM; touch /ready; while :; do sleep 0.1; done"]
+    stop_grace_period: 300ms
+YML
+    compote up -d
+    ready() { compote exec -T asked test -e /ready && compote exec -T deaf test -e /ready; }
+    eventually ready
+    compote stop
+    run -0 compote ps -a --format '{{.Service}} {{.ExitCode}}'
+    has "asked 9" "deaf 137"
+}
+
+@test "protocols and addresses of published ports" {
+    compose_file <<'YML'
+services:
+  web:
+    image: busybox
+    command: ["sleep", "infinity"]
+    init: true
+    ports:
+    - "127.0.0.1:8081:81/udp"
+    - "[::1]:8082:82"
+    - {target: 83, published: "8083", protocol: tcp, app_protocol: http, mode: host, name: x}
+    - {target: 84, host_ip: 127.0.0.2}
+YML
+    compote up -d
+    [ "$(compote port --protocol udp web 81)" = 127.0.0.1:8081 ]
+    [ "$(compote port web 82)" = "[::1]:8082" ]
+    [ "$(compote port web 83)" = 0.0.0.0:8083 ]
+    [[ "$(compote port web 84)" = 127.0.0.2:[0-9]* ]]
+    local port
+    port=$(compote port web 84 | cut -d: -f2)
+    [ "$port" -ge 49153 ]
+    printf 'services: {web: {image: busybox, command: ["sleep", "infinity"], ports: ["8085:85/sctp"]}}\n' | compose_file
+    if python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)' 2>/dev/null; then
+        compote up -d
+        [ "$(compote port --protocol sctp web 85)" = 0.0.0.0:8085 ]
+    else
+        run compote up -d
+        failed
+        has "port 8085/sctp: this kernel has no SCTP"
+    fi
+}

@@ -144,6 +144,11 @@ YML
     DIR=second compote up -d --yes
     DIR=second compote exec -T web touch /data/other
     [ -e second/other ] && [ -e first/file ] && [ ! -e first/other ]
+    # A record that says nothing of options is no match for a file that has some.
+    python3 -c 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute("UPDATE volumes SET config_hash=NULL"); c.commit()' \
+        "$COMPOTE_ROOT/state.db"
+    DIR=second compote up -d 2>out </dev/null
+    grep -q "doesn't match configuration" out
     DIR=second compote down -v
 }
 

@@ -145,7 +145,12 @@ static void test_a_volume_stays_with_its_project(void **data)
     struct fixture *f = *data;
     struct volume_record v = {.name = "data", .project = "one", .key = "a"}, *found;
     assert_int_equal(state_volume_put(f->state, &v, &f->err), 0);
+    assert_int_equal(state_volume_get(f, f->state, "data", &found, &f->err), 0);
+    assert_null(found->options);
     v.key = "b";
+    v.options = omap_new(f);
+    omap_set_str(v.options, "o", "size=1m,\"x\"");
+    omap_set_str(v.options, "type", "tmpfs");
     assert_int_equal(state_volume_put(f->state, &v, &f->err), 0);
     v.project = "two";
     v.key = "c";
@@ -153,6 +158,9 @@ static void test_a_volume_stays_with_its_project(void **data)
     assert_int_equal(state_volume_get(f, f->state, "data", &found, &f->err), 0);
     assert_string_equal(found->project, "one");
     assert_string_equal(found->key, "b");
+    assert_int_equal(found->options->count, 2);
+    assert_string_equal(omap_get(found->options, "o"), "size=1m,\"x\"");
+    assert_null(found->labels);
 }
 
 static void test_a_network_does_not_push_another_out(void **data)
