@@ -11,6 +11,29 @@ static void report(struct session *session, const struct container_view *view, e
     sink->event(sink, &(struct progress_event){.id = id, .state = state, .text = text});
 }
 
+/* All are tried; the first error is the command's. */
+static int apply_to(struct session *session, struct container_view *const *views, size_t count, bool pause,
+                    struct error *err)
+{
+    int result = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct error problem = ERROR_INIT;
+        enum container_state state = views[i]->status.state;
+        if (state != STATE_RUNNING && state != STATE_PAUSED)
+            continue;
+        int r = engine_pause(session->engine, views[i], pause, &problem);
+        report(session, views[i], r < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
+               r < 0   ? "Error"
+               : pause ? "Paused"
+                       : "Unpaused");
+        if (r < 0 && result == 0) {
+            *err = problem;
+            result = error_wrap(err, "container %s", views[i]->name);
+        }
+    }
+    return result;
+}
+
 static int apply(struct app *app, char *const *args, bool pause, struct error *err)
 {
     struct session *session;
@@ -25,15 +48,8 @@ static int apply(struct app *app, char *const *args, bool pause, struct error *e
         return r;
     const struct container_filter filter = {.project = session->name, .services = session->services};
     r = engine_containers(session, session->engine, &filter, &views, &count, err);
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        if (views[i]->status.state != (pause ? STATE_RUNNING : STATE_PAUSED))
-            continue;
-        r = engine_pause(session->engine, views[i], pause, err);
-        if (r == 0)
-            report(session, views[i], PROGRESS_DONE, pause ? "Paused" : "Unpaused");
-        else
-            report(session, views[i], PROGRESS_ERROR, "Error");
-    }
+    if (r == 0)
+        r = apply_to(session, views, count, pause, err);
     session_finish(session);
     return r;
 }

@@ -102,7 +102,14 @@ YML
     run compote exec -T base true
     failed 1
     compote unpause base
-    compote unpause base
+    run compote unpause base
+    failed 1
+    has "project-base-1" "not paused"
+    compote pause
+    run compote pause
+    failed 1
+    has "project-base-1" "paused already"
+    compote unpause
     has_state project-base-1 running
 }
 

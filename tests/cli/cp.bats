@@ -228,3 +228,60 @@ inside()
         [ "$(find "out$i" | wc -l)" -lt 25 ]
     done
 }
+
+# hostile NAME:TYPE[:TARGET]...: a tar archive with these entries, each with its name as content.
+hostile()
+{
+    python3 - "$@" <<'PY'
+import io, sys, tarfile
+out = tarfile.open(fileobj=sys.stdout.buffer, mode="w|")
+for word in sys.argv[1:]:
+    name, kind, *target = word.split(":")
+    entry = tarfile.TarInfo(name)
+    entry.type = {"f": tarfile.REGTYPE, "l": tarfile.SYMTYPE, "h": tarfile.LNKTYPE, "d": tarfile.DIRTYPE, "c": tarfile.CHRTYPE}[kind]
+    entry.linkname = target[0] if target else ""
+    entry.devmajor, entry.devminor = 1, 1
+    data = name.encode() if kind == "f" else b""
+    entry.size = len(data)
+    out.addfile(entry, io.BytesIO(data))
+out.close()
+PY
+}
+
+@test "what is placed on this side goes nowhere else, whatever the archive says" {
+    local canary=$SCRATCH/canary words
+    mkdir "$canary" box
+    echo safe >"$canary/file"
+    place() { (cd / && "$build/libexec/compote-copy" place --path="$SCRATCH/project/box"); }
+    for words in "a:l:$canary a/file:f" "a:l:../../canary a/file:f" "../escaped:f" "a:l:$canary a:d a/new:f" "b:h:$canary/file" \
+        "b:h:../../canary/file" "d:l:$canary d/e/f:f" "box/../../escaped:f"; do
+        # shellcheck disable=SC2086
+        hostile $words | place && [[ "$words" == *"a:d"* ]] && fail "was placed: $words"
+        [ "$(cat "$canary/file")" = safe ]
+        [ "$(ls "$canary")" = file ]
+        [ ! -e "$SCRATCH/escaped" ] && [ ! -e escaped ]
+        rm -rf box && mkdir box
+    done
+    # Absolute names are names in here, and a device has no force, here or in the container.
+    hostile /abs/olute:f | place
+    [ "$(cat box/abs/olute)" = /abs/olute ]
+    head -c 3000 /dev/urandom | compote cp - web:/tmp && fail "took noise for an archive"
+    compote cp web:/etc/passwd - | head -c 700 | compote cp - web:/tmp && fail "took half an archive"
+    [ "$(inside 'ls /tmp')" = passwd ] || [ -z "$(inside 'ls /tmp')" ]
+}
+
+@test "the packing end opens no device and waits for no pipe" {
+    mknod fifo p
+    mkdir odd && mv fifo odd/
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("odd/socket")'
+    mknod odd/null c 1 3
+    run -0 timeout 20 bash -c "cd / && '$build/libexec/compote-copy' pack --path='$PWD/odd' | tar tv --numeric-owner"
+    has "p" "odd/fifo" "1,3" "odd/null"
+    has_not odd/socket
+    deep=odd
+    for _ in $(seq 220); do deep=$deep/d; done
+    mkdir -p "$deep"
+    run bash -c "cd / && '$build/libexec/compote-copy' pack --path='$PWD/odd' >/dev/null"
+    failed 1
+    has "more than 200 directories"
+}

@@ -1,5 +1,6 @@
 /* The small parts of the command line that need no engine. */
 #include "cli/config.h"
+#include "cli/detachkeys.h"
 #include "cli/envflag.h"
 #include "cli/reference.h"
 #include "cli/scale.h"
@@ -160,13 +161,42 @@ static void test_conflicts(void **state UNUSED)
     assert_string_equal(err.text, "--force-recreate and --no-recreate are incompatible");
 }
 
+static void test_detach_keys(void **state UNUSED)
+{
+    static const struct {
+        const char *text, *keys; /* keys NULL: refused */
+    } cases[] = {
+        {"ctrl-p,ctrl-q", "\020\021"},
+        {"ctrl-A,d",      "\001d"   },
+        {"ctrl-],x,,",    "\035x,"  },
+        {"DEL",           "\177"    },
+        {"",              ""        },
+        {"ctrl-",         NULL      },
+        {"ctrl-1",        NULL      },
+        {"ctrl-ab",       NULL      },
+        {"a,",            NULL      },
+        {"word",          NULL      },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char keys[DETACH_KEYS_MAX];
+        size_t count = 0;
+        struct error err = ERROR_INIT;
+        int r = detach_keys_parse(cases[i].text, keys, &count, &err);
+        bool right = cases[i].keys
+                         ? r == 0 && count == strlen(cases[i].keys) && memcmp(keys, cases[i].keys, count) == 0
+                         : r < 0;
+        if (!right)
+            fail_msg("'%s'", cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_references),        cmocka_unit_test(test_signals),
         cmocka_unit_test(test_points_in_time),    cmocka_unit_test(test_scale_arguments),
         cmocka_unit_test(test_environment_words), cmocka_unit_test(test_directories),
-        cmocka_unit_test(test_conflicts),
+        cmocka_unit_test(test_conflicts),         cmocka_unit_test(test_detach_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

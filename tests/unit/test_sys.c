@@ -1,6 +1,8 @@
+#include "base/str.h"
 #include "base/strv.h"
 #include "sys/fd.h"
 #include "sys/fs.h"
+#include "sys/journal.h"
 #include "sys/loop.h"
 #include "sys/spawn.h"
 #include "sys/unit.h"
@@ -253,6 +255,70 @@ static void test_fork_outside(void **state UNUSED)
     assert_int_equal(status, 7);
 }
 
+static void take_number(void *data, char *line)
+{
+    int *expected = data;
+    int64_t number;
+    line[strcspn(line, " ")] = '\0';
+    assert_true(str_to_i64(line, 0, INT64_MAX, &number));
+    assert_int_equal(number, *expected);
+    ++*expected;
+}
+
+static void take_any_then_next(void *data, char *line)
+{
+    int *expected = data;
+    if (*expected < 0)
+        *expected = (int)strtol(line, NULL, 10);
+    take_number(data, line);
+}
+
+/* Appends lines with the numbers from..to-1, so long that a few hundred turn the journal over. */
+static void append_numbers(const char *path, int from, int to)
+{
+    char line[1001];
+    for (int i = from; i < to; i++) {
+        int n = snprintf(line, sizeof(line), "%d %0*d\n", i, 900, 0);
+        assert_int_equal(journal_append(path, line, (size_t)n, NULL), 0);
+    }
+}
+
+static void test_journal_turns_over(void **state)
+{
+    static struct journal_reader reader, late, now;
+    int expected = 0, expected_late = -1, expected_now = 1000;
+    struct stat st;
+    char *dir = scratch(state), *path = mem_printf(dir, "%s/journal", dir),
+         *old = mem_printf(dir, "%s.1", path);
+    reader = (struct journal_reader){.line = take_number, .data = &expected};
+    journal_open(&reader, path, true); /* before there is one */
+    append_numbers(path, 0, 10);
+    journal_read(&reader);
+    assert_int_equal(expected, 10);
+    /* Twice over between two looks: the reader finds the file in between. */
+    append_numbers(path, 10, 700);
+    assert_int_equal(stat(old, &st), 0);
+    journal_read(&reader);
+    assert_int_equal(expected, 700);
+    append_numbers(path, 700, 1000);
+    journal_read(&reader);
+    assert_int_equal(expected, 1000);
+    now = (struct journal_reader){.line = take_number, .data = &expected_now};
+    journal_open(&now, path, true);
+    /* Who comes late gets what two files hold, and nothing twice. */
+    append_numbers(path, 1000, 1010);
+    journal_read(&now);
+    assert_int_equal(expected_now, 1010);
+    late = (struct journal_reader){.line = take_any_then_next, .data = &expected_late};
+    journal_open(&late, path, false);
+    journal_read(&late);
+    assert_int_equal(expected_late, 1010);
+    assert_true(stat(path, &st) == 0 && st.st_size < JOURNAL_MAX + JOURNAL_LINE_MAX);
+    journal_close(&reader);
+    journal_close(&late);
+    journal_close(&now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_process_identity),
         cmocka_unit_test(test_unit_of_a_process),
         cmocka_unit_test(test_fork_outside),
+        cmocka_unit_test_teardown(test_journal_turns_over, remove_scratch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
