@@ -199,6 +199,32 @@ static void check_contexts(struct checker *c, const struct node *build)
     }
 }
 
+static void check_healthcheck(struct checker *c, const struct node *healthcheck)
+{
+    const struct node *test = node_get(healthcheck, "test");
+    if (!node_is(test, NODE_LIST) || test->list.count == 0)
+        return;
+    const char *first = node_text(test->list.items[0]);
+    if (str_eq(first, "NONE") || str_eq(first, "CMD") || str_eq(first, "CMD-SHELL"))
+        return;
+    c->key = "healthcheck.test";
+    fail(c, test, "put \"CMD\" in front of the command",
+         "must start with \"NONE\", \"CMD\" or \"CMD-SHELL\"");
+    c->key = NULL;
+}
+
+static void check_watches(struct checker *c, const struct node *watches)
+{
+    node_foreach_item (i, watches) {
+        const struct node *watch = watches->list.items[i];
+        const char *action = node_get_text(watch, "action");
+        c->key = arena_printf(c->loader->arena, "develop.watch[%u]", i);
+        if (action && str_starts(action, "sync") && str_is_empty(node_get_text(watch, "target")))
+            fail(c, watch, NULL, "'target' is missing, which '%s' needs", action);
+        c->key = NULL;
+    }
+}
+
 static void check_service(struct checker *c, const struct node *service)
 {
     const struct node *build = node_get(service, "build"), *mode = node_get(service, "network_mode");
@@ -206,6 +232,11 @@ static void check_service(struct checker *c, const struct node *service)
     const struct node *platform = node_get(service, "platform"), *platforms = node_get(build, "platforms");
     if (str_is_empty(node_get_text(service, "image")) && !build && !node_get(service, "provider"))
         fail(c, service, "add 'image:' or 'build:'", "has neither an image nor a build context specified");
+    if (!str_is_empty(node_get_text(build, "dockerfile_inline")) &&
+        !str_is_empty(node_get_text(build, "dockerfile")))
+        fail(c, node_get(build, "dockerfile_inline"),
+             place_hint(c, "remove one of them; the other is at", node_get(build, "dockerfile")),
+             "build.dockerfile and build.dockerfile_inline exclude each other");
     if (mode && node_is(networks, NODE_MAP) && networks->map.count)
         fail(c, mode, place_hint(c, "remove one of them; the networks are at", networks),
              "declares mutually exclusive 'network_mode' and 'networks'");
@@ -219,6 +250,8 @@ static void check_service(struct checker *c, const struct node *service)
     }
     check_network_mode(c, service);
     check_contexts(c, build);
+    check_healthcheck(c, node_get(service, "healthcheck"));
+    check_watches(c, node_get(node_get(service, "develop"), "watch"));
     check_references(c, service);
     check_dependencies(c, service);
     check_limits(c, service);
@@ -232,26 +265,6 @@ static void check_secrets(struct loader *l, const struct node *secrets)
             str_is_empty(node_get_text(e->value, "environment")))
             loader_problem(l, e->value, arena_printf(l->arena, "secrets.%s", e->key), true, NULL,
                            "must have 'file' or 'environment', or be external");
-}
-
-static void check_container_names(struct checker *c)
-{
-    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct omap *names = omap_new(tmp);
-    node_foreach_entry (e, tree_services(c->tree)) {
-        const char *name = node_get_text(e->value, "container_name");
-        if (!name)
-            continue;
-        const struct node_entry *other = omap_get(names, name);
-        c->service = e->key;
-        c->key = "container_name";
-        if (other)
-            fail(c, node_get(e->value, "container_name"),
-                 place_hint(c, "its name is at", node_get(other->value, "container_name")),
-                 "container name '%s' is already in use by service '%s'", name, other->key);
-        c->key = NULL;
-        omap_set(names, name, e);
-    }
 }
 
 /* Depth-first over depends_on: a service that is met again while it is open closes a cycle. */
@@ -336,7 +349,27 @@ void loader_consistency(struct loader *l, const struct node *tree, const struct 
         c.service = e->key;
         check_service(&c, e->value);
     }
-    check_container_names(&c);
     check_secrets(l, node_get(tree, "secrets"));
     check_cycles(l, tree);
+}
+
+void loader_container_names(struct loader *l, const struct node *tree)
+{
+    struct checker checker = {.loader = l, .tree = tree}, *c = &checker;
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct omap *names = omap_new(tmp);
+    node_foreach_entry (e, tree_services(c->tree)) {
+        const char *name = node_get_text(e->value, "container_name");
+        if (!name)
+            continue;
+        const struct node_entry *other = omap_get(names, name);
+        c->service = e->key;
+        c->key = "container_name";
+        if (other)
+            fail(c, node_get(e->value, "container_name"),
+                 place_hint(c, "its name is at", node_get(other->value, "container_name")),
+                 "container name '%s' is already in use by service '%s'", name, other->key);
+        c->key = NULL;
+        omap_set(names, name, e);
+    }
 }

@@ -119,6 +119,8 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
         loader_consistency(l, tree, rest);
     if (loader_status(l) == 0)
         loader_select(l, tree, rest);
+    if (!l->options->no_consistency && loader_status(l) == 0)
+        loader_container_names(l, tree);
     if (loader_status(l) == 0)
         loader_env_files(l, tree_services(tree));
     if (!l->options->all_resources)

@@ -143,6 +143,7 @@ void loader_fill(struct loader *loader, struct node *tree); /* what is done even
 void loader_fill_contexts(struct loader *loader, struct node *tree, const char *dir);
 void loader_normalize(struct loader *loader, struct node *tree);
 void loader_consistency(struct loader *loader, const struct node *tree, const struct node *disabled);
+void loader_container_names(struct loader *loader, const struct node *tree); /* of the selected services */
 /* Moves services whose profiles are not active, then those that are not selected, to `rest`. */
 void loader_activate(struct loader *loader, struct node *tree, struct node *rest);
 void loader_select(struct loader *loader, struct node *tree, struct node *rest);

@@ -1,22 +1,31 @@
 #include "engine/names.h"
 
 #include "base/str.h"
+#include "network/prefix.h"
 
 #include <ctype.h>
 
-enum { FILE_NAME_LENGTH = 255, NETWORK_NAME_LENGTH = 128, HOST_NAME_LENGTH = 64, INTERFACE_LENGTH = 15 };
+enum {
+    FILE_NAME_LENGTH = 255,
+    NETWORK_NAME_LENGTH = 128,
+    HOST_NAME_LENGTH = 64,
+    TEXT_LENGTH = 255,
+    INTERFACE_LENGTH = 15
+};
 
 /* What a name is made of. */
 enum alphabet {
     ALPHABET_WORD,  /* letters, digits, '_', '.' and '-', the first one a letter or digit */
     ALPHABET_GRAPH, /* anything but blanks, controls and '/' */
     ALPHABET_PATH,  /* anything but controls; no part is ".." */
+    ALPHABET_LINE,  /* anything but controls */
 };
 
 static const char *const alphabet_hints[] = {
     [ALPHABET_WORD] = "it can have letters, digits, '_', '.' and '-', and begins with a letter or digit",
     [ALPHABET_GRAPH] = "it can have no blanks, no control characters and no '/'",
     [ALPHABET_PATH] = "it can have no control characters and no part '..'",
+    [ALPHABET_LINE] = "it can have no control characters",
 };
 
 static bool fits(enum alphabet alphabet, const char *name)
@@ -65,13 +74,35 @@ int container_name_check(const char *name, struct error *err)
     return check("container name", ALPHABET_WORD, FILE_NAME_LENGTH, name, err);
 }
 
+static int check_list(const char *what, enum alphabet alphabet, char **names, struct error *err)
+{
+    int r = 0;
+    for (char **n = names; r == 0 && n && *n; n++)
+        r = check(what, alphabet, TEXT_LENGTH, *n, err);
+    return r;
+}
+
 static int check_use(const struct service_network *use, struct error *err)
 {
     int r = use ? check("interface_name", ALPHABET_GRAPH, INTERFACE_LENGTH, use->interface_name, err) : 0;
     if (r == 0 && use && use->interface_name && strchr(use->interface_name, ':'))
         r = error_set(err, EINVAL, "interface_name '%s' has a ':'", use->interface_name);
-    for (char **a = use ? use->aliases : NULL; r == 0 && a && *a; a++)
-        r = check("alias", ALPHABET_GRAPH, FILE_NAME_LENGTH, *a, err);
+    if (r == 0 && use)
+        r = check_list("alias", ALPHABET_GRAPH, use->aliases, err);
+    return r;
+}
+
+/* What becomes a line of the container's /etc/hosts. */
+static int check_host(const char *host, char **addresses, struct error *err)
+{
+    int r = check("host of extra_hosts", ALPHABET_GRAPH, TEXT_LENGTH, host, err);
+    for (char **a = addresses; r == 0 && a && *a; a++) {
+        struct prefix address;
+        if (str_eq(*a, "host-gateway") || (!strchr(*a, '/') && prefix_parse(*a, &address)))
+            continue;
+        r = error_set(err, EINVAL, "extra_hosts: '%s' of host %s is not an address", *a, host);
+        error_hint(err, "write an IPv4 or IPv6 address, or host-gateway");
+    }
     return r;
 }
 
@@ -96,6 +127,13 @@ static int check_service(const struct service *service, struct error *err)
         omap_foreach (e, service->networks)
             if (r == 0)
                 r = check_use(e->value, err);
+    omap_foreach (e, service->extra_hosts)
+        if (r == 0)
+            r = check_host(e->key, e->value, err);
+    if (r == 0)
+        r = check_list("dns_search", ALPHABET_LINE, service->dns_search, err);
+    if (r == 0)
+        r = check_list("dns_opt", ALPHABET_LINE, service->dns_opt, err);
     return r < 0 ? error_wrap(err, "service %s", service->name) : 0;
 }
 

@@ -168,8 +168,16 @@ static void hook_check(struct schema_pass *pass, const struct node *map)
 const struct schema_object object_hook = OBJECT("hook", hook_fields, .extensions = true, .check = hook_check);
 
 static const char *const watch_choices[] = {"rebuild", "sync", "restart", "sync+restart", "sync+exec", NULL};
+static struct node *canon_watched(struct schema_pass *pass, const struct schema_field *field, struct node *in)
+{
+    if (in->kind == NODE_STRING && !*in->text)
+        schema_error(pass, in, "'.' is the project's directory", "is empty");
+    return type_path.canon(pass, field, in);
+}
+static const struct schema_type type_watched = {"a string", canon_watched, NULL, .canonical_raw = true};
+
 static const struct schema_field watch_fields[] = {
-    ROW(type_path, "path", .flags = FIELD_REQUIRED),
+    ROW(type_watched, "path", .flags = FIELD_REQUIRED),
     ROW(type_string, "action", .choices = watch_choices, .flags = FIELD_REQUIRED),
     ROW(type_string, "target"),
     ROW(type_object, "exec", .object = &object_hook, .flags = FIELD_JSON_EMPTY),
@@ -178,14 +186,7 @@ static const struct schema_field watch_fields[] = {
     ROW(type_bool, "initial_sync", .flags = FIELD_NO_CAST),
 };
 
-static void watch_check(struct schema_pass *pass, const struct node *map)
-{
-    const char *action = node_get_text(map, "action");
-    if (action && !node_get(map, "target") && str_starts(action, "sync"))
-        schema_error(pass, map, NULL, "'target' is missing, which '%s' needs", action);
-}
-static const struct schema_object object_watch =
-    OBJECT("watch", watch_fields, .extensions = true, .check = watch_check);
+static const struct schema_object object_watch = OBJECT("watch", watch_fields, .extensions = true);
 
 static const struct schema_field develop_fields[] = {
     ROW(type_objects, "watch", .object = &object_watch),
@@ -239,11 +240,5 @@ static struct node *build_from_context(struct schema_pass *pass, const struct sc
     return map;
 }
 
-static void build_check(struct schema_pass *pass, const struct node *map)
-{
-    if (node_get(map, "dockerfile") && node_get(map, "dockerfile_inline"))
-        schema_error(pass, map, NULL, "'dockerfile' and 'dockerfile_inline' exclude each other");
-}
-const struct schema_object object_build =
-    OBJECT("build", build_fields, .extensions = true, .short_form = "CONTEXT",
-           .from_short = build_from_context, .check = build_check);
+const struct schema_object object_build = OBJECT("build", build_fields, .extensions = true,
+                                                 .short_form = "CONTEXT", .from_short = build_from_context);

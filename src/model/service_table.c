@@ -120,20 +120,8 @@ static const struct schema_field healthcheck_fields[] = {
     ROW(type_bool, "disable", MEMBER(struct healthcheck, disable, bool)),
 };
 
-static void healthcheck_check(struct schema_pass *pass, const struct node *map)
-{
-    const struct node *test = node_get(map, "test");
-    if (!node_is(test, NODE_LIST) || test->list.count == 0)
-        return;
-    const char *first = node_text(test->list.items[0]);
-    if (!str_eq(first, "NONE") && !str_eq(first, "CMD") && !str_eq(first, "CMD-SHELL"))
-        schema_error(pass, test, "put \"CMD\" in front of the command",
-                     "test must start with \"NONE\", \"CMD\" or "
-                     "\"CMD-SHELL\"");
-}
-
-static const struct schema_object object_healthcheck = OBJECT(
-    "healthcheck", healthcheck_fields, .usual = "test", .extensions = true, .check = healthcheck_check);
+static const struct schema_object object_healthcheck =
+    OBJECT("healthcheck", healthcheck_fields, .usual = "test", .extensions = true);
 
 static const struct schema_field logging_fields[] = {
     ROW(type_string, "driver", MEMBER(struct logging, driver, char *)),

@@ -247,6 +247,7 @@ static void add_ssh(struct schema_pass *pass, struct node *keys, const char *id,
 static struct node *canon_ssh(struct schema_pass *pass, const struct schema_field *field, struct node *in)
 {
     struct node *keys = node_new(pass->arena, pass->lenient ? NODE_MAP : NODE_LIST, in);
+    refuse_twice(pass, in);
     struct node *all =
         in->kind == NODE_LIST ? type_strings.canon(pass, field, in) : type_options.canon(pass, field, in);
     if (!all)

@@ -373,18 +373,28 @@ static void test_names_are_checked(void **data)
     s->networks = omap_new(s);
     omap_set(s->networks, "n", use);
     use->aliases = mem_array(f, char *, 2);
+    s->dns_search = mem_array(f, char *, 2);
+    s->dns_opt = mem_array(f, char *, 2);
+    s->extra_hosts = omap_new(s);
+    char **addresses = mem_array(s, char *, 2);
+    omap_set(s->extra_hosts, "db", addresses);
     struct {
         char **place;
         const char *good[3], *bad[8];
     } cases[] = {
-        {&s->container_name,   {"a", "A.b-c_9"},   {"../x", "a/b", "a b", "-a", ".a", "\033[31m", "\xc3\xa4"}},
-        {&volume->name,        {"demo_data", "1"}, {"..", "../../etc", "a/b", ".removed-1", "a b", ""}       },
-        {&network->name,       {"demo_default"},   {"..", "a/b", "a b", "a\nb", "\t", ""}                    },
-        {&s->hostname,         {"web", "a.b"},     {"a b", "a\nb", "a/b"}                                    },
-        {&s->domainname,       {"example.org"},    {"a b\n"}                                                 },
-        {&s->cgroup_parent,    {"/a/b", "a..b"},   {"a\nruntime=/x", "../x", "a/../b", "/.."}                },
-        {&use->interface_name, {"eth7"},           {"a/b", "a:b", "..", "abcdefghijklmnop", "a b", ""}       },
-        {&use->aliases[0],     {"db"},             {"a b", "a\nb", ""}                                       },
+        {&s->container_name,   {"a", "A.b-c_9"},     {"../x", "a/b", "a b", "-a", ".a", "\033[31m", "\xc3\xa4"}},
+        {&volume->name,        {"demo_data", "1"},   {"..", "../../etc", "a/b", ".removed-1", "a b", ""}       },
+        {&network->name,       {"demo_default"},     {"..", "a/b", "a b", "a\nb", "\t", ""}                    },
+        {&s->hostname,         {"web", "a.b"},       {"a b", "a\nb", "a/b"}                                    },
+        {&s->domainname,       {"example.org"},      {"a b\n"}                                                 },
+        {&s->cgroup_parent,    {"/a/b", "a..b"},     {"a\nruntime=/x", "../x", "a/../b", "/.."}                },
+        {&use->interface_name, {"eth7"},             {"a/b", "a:b", "..", "abcdefghijklmnop", "a b", ""}       },
+        {&use->aliases[0],     {"db"},               {"a b", "a\nb", ""}                                       },
+        {&s->dns_search[0],    {"example.org", "."}, {"a\nnameserver 10.0.0.1", ""}                            },
+        {&s->dns_opt[0],       {"ndots:1"},          {"ndots:1\nnameserver 10.0.0.1", ""}                      },
+        {&addresses[0],
+         {"10.0.0.1", "::1", "host-gateway"},
+         {"10.0.0.1\n10.0.0.2\tx", "10.0.0.1/8", "db", "10.0.0.1 x", ""}                                       },
     };
     volume->name = mem_strdup(f, "v");
     network->name = mem_strdup(f, "n");
@@ -403,6 +413,11 @@ static void test_names_are_checked(void **data)
         }
         *cases[i].place = before;
     }
+    omap_set(s->extra_hosts, "a\tb", addresses);
+    addresses[0] = mem_strdup(s, "10.0.0.1");
+    assert_true(project_names_check(&f->project, &f->err) < 0);
+    error_clear(&f->err);
+    omap_remove(s->extra_hosts, "a\tb");
     s->hostname = mem_array(f, char, 66);
     memset(s->hostname, 'a', 65);
     assert_true(project_names_check(&f->project, &f->err) < 0);
