@@ -12,7 +12,7 @@ declare -A packages=(
         libsqlite3-dev libmnl-dev libnftables-dev libssl-dev libcurl4-openssl-dev libarchive-dev libzstd-dev
         libisal-dev libldns-dev libseccomp-dev"
     [images]="mmdebstrap docker-registry busybox-static python3 curl zstd util-linux iproute2"
-    [test]="bats libcmocka-dev clang clang-format-14 jq nftables procps socat nodejs qemu-system-x86
+    [test]="bats libcmocka-dev clang clang-format-14 jq nftables procps socat strace nodejs qemu-system-x86
         e2fsprogs kmod"
 )
 # What each purpose asks for, in terms of the lists above.

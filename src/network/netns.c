@@ -177,13 +177,14 @@ static int parse_endpoint(const struct endpoint *endpoint, struct endpoint_addre
     return 0;
 }
 
-/* What there is of an endpoint when it is whole: both ends, joined, on the right bridge, addressed. */
+/* What there is of an endpoint when it is whole: both ends, joined, on the right bridge, addressed, and up,
+ * which is the last thing that is done to the inner one. */
 static bool is_endpoint_whole(struct rtnl *inner, const struct link *inside, const struct link *outside,
                               const struct endpoint_addresses *addresses, const struct link *bridge)
 {
     return inside->index && outside->index && inside->peer == outside->index &&
            outside->peer == inside->index && outside->peer_namespace >= 0 && (outside->flags & IFF_UP) &&
-           outside->master == bridge->index &&
+           (inside->flags & IFF_UP) && outside->master == bridge->index &&
            (!addresses->address.family || link_has_address(inner, inside->index, &addresses->address)) &&
            (!addresses->address6.family || link_has_address(inner, inside->index, &addresses->address6));
 }
@@ -288,7 +289,9 @@ int netns_remove(const char *path, struct error *err)
     char *directory = path_parent(tmp, path);
     char **names = NULL;
     if (fs_list(tmp, directory, &names, NULL) == 0 && (!names || !names[0])) {
-        umount2(directory, UMOUNT_NOFOLLOW);
+        /* Likewise: one that was killed before it made its mount shared is followed by another. */
+        while (umount2(directory, UMOUNT_NOFOLLOW) == 0)
+            ;
         rmdir(directory);
     }
     return 0;
