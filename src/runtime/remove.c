@@ -90,7 +90,8 @@ int container_remove(const struct runtime_dirs *dirs, const char *id, struct err
             r = fs_remove_tree(paths.run, err);
         if (r < 0)
             return r;
-        remove_parent(dirs);
     }
+    /* Also when it was cut off right here before. */
+    remove_parent(dirs);
     return fs_remove_tree(paths.dir, err);
 }

@@ -69,7 +69,7 @@ sweep()
 
 nothing()
 {
-    compote down --volumes --timeout 0 >/dev/null 2>&1
+    compote down --volumes --remove-orphans --timeout 0 >/dev/null 2>&1
     check_nothing_left
 }
 
