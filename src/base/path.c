@@ -49,6 +49,24 @@ char *path_join(const void *owner, const char *base, const char *path)
     return clean;
 }
 
+char *path_relative(const void *owner, const char *base, const char *path)
+{
+    size_t same = 0, i = 0; /* bytes of both up to the end of a component */
+    for (;; i++) {
+        if ((!base[i] || base[i] == '/') && (!path[i] || path[i] == '/'))
+            same = i;
+        if (base[i] != path[i] || !base[i])
+            break;
+    }
+    char *relative = mem_strdup(NULL, ".");
+    for (const char *s = base + same; *s; s += strspn(s, "/"), s += strcspn(s, "/"))
+        relative = mem_append_str(relative, s[strspn(s, "/")] ? "/.." : "");
+    relative = mem_append_str(relative, path + same);
+    char *clean = path_clean(owner, relative);
+    talloc_free(relative);
+    return clean;
+}
+
 char *path_parent(const void *owner, const char *path)
 {
     const char *slash = strrchr(path, '/');

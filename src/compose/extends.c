@@ -45,7 +45,7 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
         return NULL;
     }
     struct schema_pass saved = l->pass;
-    l->pass.base_dir = loader_base_dir(l, scope->dir);
+    l->pass.base_dir = loader_base_dir(l, scope->dir, false);
     l->pass.path = NULL;
     node_foreach_item (i, documents) {
         struct node *document = documents->list.items[i];

@@ -78,12 +78,11 @@ int loader_check(struct loader *l, struct node *tree, bool partial)
     return loader_status(l);
 }
 
-const char *loader_base_dir(const struct loader *l, const char *dir)
+const char *loader_base_dir(const struct loader *l, const char *dir, bool is_main)
 {
-    const char *below = str_after(dir, l->working_dir);
     if (!l->options->no_path_resolution)
         return dir;
-    return below && *below == '/' ? below + 1 : NULL;
+    return is_main ? NULL : path_relative(l->arena, l->working_dir, dir);
 }
 
 int loader_layer(struct loader *l, const struct scope *scope, struct node *document, struct node **tree)
@@ -99,7 +98,7 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
         loader_include(l, scope, items, &included);
     node_remove(document, "include");
 
-    l->pass.base_dir = loader_base_dir(l, scope->dir);
+    l->pass.base_dir = loader_base_dir(l, scope->dir, !scope->up);
     l->pass.home = l->home;
     l->pass.lenient = l->options->no_interpolate;
     struct node *canonical = schema_canon(&l->pass, &object_project, document);

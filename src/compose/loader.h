@@ -124,7 +124,7 @@ int loader_read(struct loader *loader, const char *path, struct node **ret_docum
 char *loader_label(struct loader *loader, const char *path);
 /* What relative paths of a file are joined to: its directory, without path resolution as seen from the
  * project's. */
-const char *loader_base_dir(const struct loader *loader, const char *dir);
+const char *loader_base_dir(const struct loader *loader, const char *dir, bool is_main);
 int loader_layer(struct loader *loader, const struct scope *scope, struct node *document, struct node **tree);
 /* Checks what is merged so far, as each file must leave it valid; what files may still add waits when
  * `partial`. */

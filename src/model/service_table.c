@@ -165,7 +165,7 @@ static const struct schema_object object_blkio = OBJECT("blkio_config", blkio_fi
 static struct node *canon_provider_options(struct schema_pass *pass, const struct schema_field *field UNUSED,
                                            struct node *in)
 {
-    static const struct schema_field option_field = {.type = &type_scalar_list, .unique = UNIQUE_ONCE};
+    static const struct schema_field option_field = {.type = &type_scalar_list};
     if (in->kind != NODE_MAP) {
         schema_expected(pass, in, NULL, "a mapping");
         return NULL;
@@ -255,7 +255,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_object, "extends", .object = &object_extends),
     ROW(type_strings, "external_links", DISTINCT, AT_STRINGS(external_links)),
     ROW(type_hosts, "extra_hosts", ONCE),
-    ROW(type_scalar_list, "group_add", AT_STRINGS(group_add), .flags = FIELD_WHOLE),
+    ROW(type_scalar_list, "group_add", DISTINCT, AT_STRINGS(group_add), .flags = FIELD_WHOLE),
     ROW(type_gpus, "gpus", .object = &object_device_request),
     ROW(type_string, "hostname", AT_STRING(hostname)),
     ROW(type_object, "healthcheck", .also = "health", .object = &object_healthcheck),

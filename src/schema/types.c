@@ -320,8 +320,6 @@ void refuse_twice(struct schema_pass *pass, const struct node *list)
 static struct node *canon_scalar_list(struct schema_pass *pass, const struct schema_field *field,
                                       struct node *in)
 {
-    if (in->kind == NODE_LIST && field->unique == UNIQUE_NOT)
-        refuse_twice(pass, in);
     return canon_list(pass, field, in, false, &type_scalar_string);
 }
 

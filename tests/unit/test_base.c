@@ -143,6 +143,28 @@ static void test_path_clean(void **state UNUSED)
     talloc_free(joined);
 }
 
+static void test_path_relative(void **state UNUSED)
+{
+    static const struct {
+        const char *base, *path, *expected;
+    } cases[] = {
+        {"/a/b", "/a/b",   "."      },
+        {"/a/b", "/a/b/c", "c"      },
+        {"/a/b", "/a",     ".."     },
+        {"/a/b", "/a/c/d", "../c/d" },
+        {"/a/b", "/x",     "../../x"},
+        {"/a",   "/ab",    "../ab"  },
+        {"/ab",  "/a",     "../a"   },
+        {"/",    "/a",     "a"      },
+        {"/a",   "/",      ".."     },
+    };
+    for (size_t n = 0; n < ARRAY_SIZE(cases); n++) {
+        char *relative = path_relative(NULL, cases[n].base, cases[n].path);
+        assert_string_equal(relative, cases[n].expected);
+        talloc_free(relative);
+    }
+}
+
 static void test_omap_keeps_order_at_any_size(void **state UNUSED)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
@@ -182,10 +204,11 @@ static void test_strv_environment(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_error_wraps_outside_in),       cmocka_unit_test(test_error_cuts_long_texts),
-        cmocka_unit_test(test_numbers_are_strict),           cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_durations_go_both_ways),       cmocka_unit_test(test_path_clean),
-        cmocka_unit_test(test_omap_keeps_order_at_any_size), cmocka_unit_test(test_strv_environment),
+        cmocka_unit_test(test_error_wraps_outside_in), cmocka_unit_test(test_error_cuts_long_texts),
+        cmocka_unit_test(test_numbers_are_strict),     cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_durations_go_both_ways), cmocka_unit_test(test_path_clean),
+        cmocka_unit_test(test_path_relative),          cmocka_unit_test(test_omap_keeps_order_at_any_size),
+        cmocka_unit_test(test_strv_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
