@@ -36,7 +36,7 @@ static int open_output(const void *owner, const char *path, char **ret_temporary
 static int export_to_file(struct session *session, const char *service, const struct export_options *options,
                           struct error *err)
 {
-    char *temporary;
+    char *temporary = NULL;
     cleanup_close int fd = -1;
     int r = open_output(session, options->output, &temporary, &fd, err);
     if (r < 0)

@@ -187,7 +187,7 @@ static int commit_container(const void *owner, struct engine *engine, const stru
     const struct container_record *record = c->record;
     struct container_spec *spec;
     struct image *image;
-    char *changes;
+    char *changes = NULL;
     int r = container_load(tmp, &engine->dirs, record->id, &spec, err);
     if (r == 0)
         r = image_find(tmp, engine->images, record->image_id, NULL, &image, err);

@@ -443,8 +443,9 @@ static int on_grace_over(struct loop *loop, struct loop_source *source, uint32_t
 
 int container_signal(struct monitor *m, int number, struct error *err)
 {
-    /* Between two runs nobody is there to get it; one that means the end ends the restarts. */
-    if (m->phase == PHASE_WAITING)
+    /* Between two runs, and while the next one starts, nobody is there to get it; one that means the end ends
+     * the restarts. */
+    if (m->phase == PHASE_WAITING || m->phase == PHASE_STARTING)
         return number == SIGKILL || number == m->conf.stop_signal ? container_stop_request(m, 0, err) : 0;
     int r = require_process(m, err);
     if (r < 0)

@@ -159,7 +159,7 @@ static int owner_option(const void *owner, const struct work *work, char **ret, 
 static int exec_program(const struct work *work, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    char **argv = strv_dup(tmp, work->request->argv), *owner;
+    char **argv = strv_dup(tmp, work->request->argv), *owner = NULL;
     int r = work->request->as_user ? owner_option(tmp, work, &owner, err) : 0;
     if (r < 0)
         return r;
