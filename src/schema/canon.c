@@ -171,13 +171,16 @@ static void canon_entry(struct schema_pass *pass, const struct schema_object *ob
         unknown_key(pass, object, e);
         return;
     }
+    const char *key = field ? field->key : e->key;
     struct schema_path frame = {.up = pass->path, .key = e->key, .object = object};
     pass->path = &frame;
+    if (field && field->json_key && node_get(map, key))
+        schema_error(pass, e->value, NULL, "'%s' is there already, as '%s'", e->key, key);
     struct node *value = extension ? e->value : schema_canon_field(pass, field, e->value);
     pass->path = frame.up;
     if (!value)
         return;
-    struct node_entry *entry = node_set(pass->arena, map, e->key, value);
+    struct node_entry *entry = node_set(pass->arena, map, key, value);
     entry->row = field;
     entry->line = e->line;
     entry->col = e->col;

@@ -109,6 +109,9 @@ const struct schema_field *schema_find(const struct schema_object *object, const
     for (size_t i = 0; i < object->count; i++)
         if (object->fields[i].key_length == length && memcmp(object->fields[i].key, key, length) == 0)
             return &object->fields[i];
+    for (size_t i = 0; i < object->count; i++)
+        if (object->fields[i].json_key && strcmp(object->fields[i].json_key, key) == 0)
+            return &object->fields[i];
     return NULL;
 }
 
