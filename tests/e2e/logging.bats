@@ -136,7 +136,7 @@ YML
     for field in "^PRIORITY=6$" "^PRIORITY=3$" "^STAGE=test$" "^CONTAINER_ID=${id:0:12}$" "^CONTAINER_TAG=${id:0:12}$" "to out"; do
         got "$field" || fail "$field" "$(cat -v "$SCRATCH/received")"
     done
-    ! got OTHER=
+    run ! got OTHER=
 }
 
 @test "json-file: attributes in each record, as many files of a size as wanted" {
