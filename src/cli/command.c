@@ -185,7 +185,8 @@ int command_dispatch(struct app *app, char *const *argv, struct error *err)
         .stop_at_argument = true,
     };
     r = flags_parse(&parser, argv, err);
-    /* The docker command runs its plugins with the plugin's own name as first word; our flags come after it. */
+    /* The docker command runs its plugins with the plugin's own name as first word; our flags come after it.
+     */
     if (r == 0 && app->config.is_docker && str_eq(parser.args[0], "compose"))
         r = flags_parse(&parser, parser.args + 1, err);
     if (r < 0)

@@ -45,7 +45,7 @@ struct container_record {
     bool ready;   /* made completely; false: a command died while making it */
     bool stopped; /* a person stopped it: `unless-stopped` stays down */
     char *config_hash, *image, *image_id;
-    char *config; /* what the hash is of (service_config); not read back before it is asked for */
+    char *config;      /* what the hash is of (service_config); not read back before it is asked for */
     int64_t created;   /* ns since the epoch */
     char *command;     /* for listings */
     char *netns;       /* path, or NULL */

@@ -1,5 +1,6 @@
 # For the bats files whose tests run in a virtual machine (guest.sh). Wants $top and $build.
 
+# shellcheck disable=SC2034  # used by those who load this
 SECONDS_AT_MOST=${COMPOTE_GUEST_SECONDS:-400} # a guest takes a minute on an idle machine
 
 # guest_payload KIND SCRIPT: makes $GUESTS/KIND, with compote, an image, and tests/guest/SCRIPT.sh as what is run.
