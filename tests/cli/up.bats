@@ -139,6 +139,8 @@ YML
 @test "an interrupt while attached stops the containers" {
     nsenter --net="/proc/$LAB_PID/ns/net" "$build/src/cli/compote" up --timeout 1 >"$SCRATCH/out" 2>&1 3>&- &
     local pid=$!
+    # Both: what an interrupt keeps from starting stays as it was made.
+    eventually has_state project-one-1 running
     eventually has_state project-two-1 running
     kill -INT $pid
     wait $pid || true
