@@ -76,17 +76,36 @@ static void check_references(struct checker *c, const struct node *service)
         check_defined(c, arena_printf(arena, "models.%s", e->key), "models", "model", e->key, e->value);
 }
 
+static bool same_place(const struct node *a, const struct node *b)
+{
+    return a && a->file == b->file && a->line == b->line && a->col == b->col;
+}
+
 /* Where a dependency is said: depends_on, or the key that implies it. */
 static const char *dependency_key(const struct checker *c, const struct node *service, const char *name,
                                   const struct node *at)
 {
     static const char *const implying[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
-    for (size_t i = 0; i < ARRAY_SIZE(implying); i++) {
-        const struct node *value = node_get(service, implying[i]);
-        if (value && value->file == at->file && value->line == at->line && value->col == at->col)
+    static const char *const lists[] = {"links", "volumes_from"};
+    for (size_t i = 0; i < ARRAY_SIZE(implying); i++)
+        if (same_place(node_get(service, implying[i]), at))
             return implying[i];
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        const struct node *list = node_get(service, lists[i]);
+        node_foreach_item (k, list)
+            if (same_place(list->list.items[k], at))
+                return arena_printf(c->loader->arena, "%s[%u]", lists[i], k);
     }
     return arena_printf(c->loader->arena, "depends_on.%s", name);
+}
+
+static const char *undefined_hint(const struct checker *c, const char *name)
+{
+    const char *near = loader_nearest(c->loader, tree_services(c->tree), name);
+    bool outside = !near && str_starts(c->key, "volumes_from");
+    return outside ? arena_printf(c->loader->arena,
+                                  "write container:%s when it is no service but a container", name)
+                   : near;
 }
 
 static const char *inactive_hint(const struct checker *c, const struct node *service)
@@ -106,8 +125,7 @@ static void check_dependencies(struct checker *c, const struct node *service)
         if (str_eq(e->key, c->service))
             fail(c, e->value, NULL, "depends on itself");
         else if (!node_get(services, e->key) && (node_get_bool(e->value, "required") || !inactive))
-            fail(c, e->value,
-                 inactive ? inactive_hint(c, inactive) : loader_nearest(c->loader, services, e->key),
+            fail(c, e->value, inactive ? inactive_hint(c, inactive) : undefined_hint(c, e->key),
                  "depends on undefined service %s", e->key);
         c->key = NULL;
     }

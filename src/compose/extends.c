@@ -24,7 +24,8 @@ static bool in_cycle(struct loader *l, const struct node *at, const struct chain
         text = mem_printf(tmp, "%s in %s\n  extends %s", c->service, loader_label(l, c->file), text);
         if ((str_eq(c->file, chain->file) && str_eq(c->service, chain->service)) ||
             ++depth > LOAD_MAX_DEPTH) {
-            loader_problem(l, at, path, true, NULL, "Circular reference:\n  %s", text);
+            if (!l->refused)
+                loader_problem(l, at, path, true, NULL, "Circular reference:\n  %s", text);
             return true;
         }
     }
