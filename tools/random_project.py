@@ -55,7 +55,7 @@ BY_KEY = {
     "content": ["text", '"a ${SET}"', '"$$x"'], "target": ["/target", "/t/", "/a/./b"], "source": ["src", "./s"],
     "replicas": ["1", "2", "0"], "pids": ["100"], "cpu_count": ["2"], "capabilities": ["[gpu]", "[gpu, utility]"],
     "extra_hosts": ['["h:10.0.0.1", "i=::1"]', '{h: 10.0.0.1, i: "::1"}', '["j=[::1]"]', "{k: [10.0.0.1, 10.0.0.2]}"],
-    "ssh": ["[default]", '["a=/k"]', "{a: /k, default: }"], "type": ["bind", "volume", "tmpfs", "image", "npipe"],
+    "ssh": ["[default]", '["a=/k"]', "{default: }"], "type": ["bind", "volume", "tmpfs", "image", "npipe"],
     "additional_contexts": ["{a: ./b, c: 'docker-image://x'}", '["a=./b"]'], "expose": ['[80, "81"]', '["82-83/udp"]'],
     "provider.options": ["{a: b, c: [d, 1]}"], "links": [], "published": ["8080", '"81"', '"90-92"'],
     "ports.target": ["80", "443", '"81"'], "volumes_from": [], "ports.mode": ["host", "ingress"], "gpus": ["all"],

@@ -146,12 +146,13 @@ static void check_network_mode(const struct checker *c, const struct node *servi
         fail(c, mode, NULL, "network_mode: there is no service '%s'", name);
 }
 
-/* Two ways to say the same must agree; a limit is not split over both places. */
+/* Two ways to say the same must agree; a limit is not split over both places, and none when it is 0. */
 static void check_same(const struct checker *c, const struct node *service, const char *key,
                        const struct node *section, const char *other, const char *path)
 {
     const struct node *a = node_get(service, key), *b = node_get(section, other);
-    if (is_zero(a) || !section || (b && node_equal(a, b)))
+    bool counts = a && (!is_zero(a) || schema_find(&object_service, key)->flags & FIELD_KEEP_ZERO);
+    if (!counts || !section || (b && node_equal(a, b)))
         return;
     struct arena *arena = c->loader->arena;
     const char *place = b ? arena_printf(arena, ", which is at %s", schema_place_text(arena, b)) : "";

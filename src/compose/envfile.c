@@ -163,11 +163,10 @@ void loader_env_files(struct loader *l, struct node *services)
 {
     node_foreach_entry (e, services) {
         resolve_environment(l, e->value);
-        if (l->options->no_env_resolution) {
-            shorten_env_files(e->value);
-            continue;
-        }
-        resolve_env_files(l, e->value, e->key);
         resolve_label_files(l, e->value, e->key);
+        if (l->options->no_env_resolution)
+            shorten_env_files(e->value);
+        else
+            resolve_env_files(l, e->value, e->key);
     }
 }

@@ -196,8 +196,8 @@ static int discover(struct loader *l, struct error *err)
 {
     char *dir = mem_strdup(l->arena, l->working_dir ? l->working_dir : l->cwd);
     char *found = look_in(l, dir, names);
-    while (!found && !str_eq(dir, "/")) {
-        dir = path_parent(l->arena, dir);
+    for (char *up = path_parent(l->arena, dir); !found && !str_eq(up, dir); up = path_parent(l->arena, dir)) {
+        dir = up;
         found = look_in(l, dir, names);
     }
     if (!found) {

@@ -147,6 +147,25 @@ void node_remove(struct node *map, const char *key)
     node_reindex(map);
 }
 
+void node_drop_reset(struct node *tree)
+{
+    node_foreach_item (i, tree)
+        node_drop_reset(tree->list.items[i]);
+    if (!node_is(tree, NODE_MAP))
+        return;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < tree->map.count; i++) {
+        if (tree->map.entries[i].value->tag == NODE_RESET)
+            continue;
+        node_drop_reset(tree->map.entries[i].value);
+        tree->map.entries[kept++] = tree->map.entries[i];
+    }
+    if (kept != tree->map.count) {
+        tree->map.count = kept;
+        node_reindex(tree);
+    }
+}
+
 struct node *node_copy(struct arena *arena, const struct node *node)
 {
     struct node *copy = arena_new_object(arena, struct node);

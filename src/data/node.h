@@ -62,7 +62,8 @@ struct node_entry *node_entry(const struct node *map, const char *key);
 /* Replaces or appends; the key is not copied. Returns the entry, valid until the map grows. */
 struct node_entry *node_set(struct arena *arena, struct node *map, const char *key, struct node *value);
 void node_remove(struct node *map, const char *key);
-void node_reindex(struct node *map); /* after entries were moved by hand */
+void node_reindex(struct node *map);     /* after entries were moved by hand */
+void node_drop_reset(struct node *tree); /* removes the entries marked !reset, at any depth */
 
 /* Text of a string node, else NULL. */
 static inline const char *node_text(const struct node *node)

@@ -184,6 +184,7 @@ static int read_alias(struct reader *r, struct node **ret)
         return fail(r, r->event.start_mark, "aliases make the document too large (over %d values)",
                     YAML_MAX_ALIAS_NODES);
     *ret = node_copy(r->arena, node);
+    node_drop_reset(*ret); /* what a mark takes away, it takes away where the anchor stands */
     return 0;
 }
 

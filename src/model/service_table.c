@@ -264,7 +264,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_string, "ipc", .also = "ipc_mode", AT_STRING(ipc)),
     ROW(type_string, "isolation"),
     ROW(type_mapping, "labels", AT_MAP(labels)),
-    ROW(type_path_list, "label_file", ONCE, .flags = FIELD_NO_HASH),
+    ROW(type_path_list, "label_file", .flags = FIELD_NO_HASH),
     ROW(type_strings, "links", ONCE, AT_STRINGS(links)),
     ROW(type_object, "logging", .also = "log_driver log_opt log_opts", .object = &object_logging,
         .merge = MERGE_SAME_KIND),

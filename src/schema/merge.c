@@ -118,22 +118,17 @@ struct node *schema_merge_objects(struct schema_pass *pass, const struct schema_
     return schema_merge(pass, &field, base, over);
 }
 
-void schema_settle(struct node *tree)
+static void untag(struct node *tree)
 {
     tree->tag = NODE_UNTAGGED;
     node_foreach_item (i, tree)
-        schema_settle(tree->list.items[i]);
-    if (!node_is(tree, NODE_MAP))
-        return;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < tree->map.count; i++) {
-        if (tree->map.entries[i].value->tag == NODE_RESET)
-            continue;
-        schema_settle(tree->map.entries[i].value);
-        tree->map.entries[kept++] = tree->map.entries[i];
-    }
-    if (kept != tree->map.count) {
-        tree->map.count = kept;
-        node_reindex(tree);
-    }
+        untag(tree->list.items[i]);
+    node_foreach_entry (e, tree)
+        untag(e->value);
+}
+
+void schema_settle(struct node *tree)
+{
+    node_drop_reset(tree);
+    untag(tree);
 }

@@ -151,11 +151,13 @@ services:
     image: pg
     volumes: [d:/data]
     env_file: [{path: /a, required: false}]
+    label_file: labels.env
 volumes: {d: {}}
 YAML
+    echo FROM=file >labels.env
     before=(-f other.yaml)
     config --hash '*'
-    [ "$output" = "$(printf 'db %s\nweb %s' 2cedccb5d6c54ab59bbb792f66437a1d375233d9a4a15113f925040d70940a07 \
+    [ "$output" = "$(printf 'db %s\nweb %s' 282baea1fabca6dd1d39b0d4fc83b49a660eb3117a936924728ac1d01fe67383 \
         fbe61bf472fc8b52033d7caa19ee84e4a595da2ab8b0289b6f4c57c9c876573f)" ]
     config --hash web,db
     [ "${#lines[@]}" = 2 ]
