@@ -189,6 +189,21 @@ def bench_updown(side, folder, options):
     return rows
 
 
+def bench_again(side, folder, options):
+    """commands on N services that run already"""
+    commands = {"up -d, nothing to do": ["up", "-d"], "ps": ["ps"], "logs": ["logs"], "restart": ["restart", "-t", "0"]}
+    rows = {}
+    for count in options.services:
+        (folder / "compose.yml").write_text(sleepers(count))
+        with_options = side.options(folder)
+        quiet(side.compose("up", "-d"), **with_options)
+        for name, words in commands.items():
+            samples = [timed(side.compose(*words), **with_options) for _ in range(options.repeat)]
+            rows[f"{name}, {count} services"] = (median(samples), "s")
+        quiet(side.compose("down", "-t", "0"), **with_options)
+    return rows
+
+
 def bench_run(side, folder, options):
     """run --rm of a command that ends at once"""
     (folder / "compose.yml").write_text(sleepers(1))
@@ -259,7 +274,7 @@ def bench_port(side, folder, options):
     return rows
 
 
-BENCHES = {"updown": bench_updown, "run": bench_run, "memory": bench_memory, "config": bench_config,
+BENCHES = {"updown": bench_updown, "again": bench_again, "run": bench_run, "memory": bench_memory, "config": bench_config,
            "pull": bench_pull, "port": bench_port}
 
 
