@@ -80,8 +80,10 @@ static size_t check_case(const char *dir, const char *file)
     struct project *first = load(tmp, dir, NULL);
     char *text = first ? project_print(tmp, first, CONFIG_YAML) : NULL;
     size_t count = 0;
+    /* JSON cannot tell bytes that are no text. */
+    bool has_bytes = first && strstr(text, "!!binary");
     for (unsigned i = 0; first && i < TIMES; i++) {
-        char *other = rewrite(tmp, text, i % 2, i);
+        char *other = rewrite(tmp, text, i % 2 && !has_bytes, i);
         assert_int_equal(fs_write_file(file, other, strlen(other), 0600, false, NULL), 0);
         char *files[] = {(char *)(uintptr_t)file, NULL};
         const struct project *again = load(tmp, dir, files);
