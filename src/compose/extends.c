@@ -36,7 +36,7 @@ static bool in_cycle(struct loader *l, const struct node *at, const struct chain
 static struct node *extended_file(struct loader *l, const struct scope *scope, const struct node *at,
                                   const char *where)
 {
-    struct node *tree = omap_get(l->extended, scope->file);
+    struct node *tree = omap_get(scope->extended, scope->file);
     struct node *documents;
     struct error err = ERROR_INIT;
     if (tree)
@@ -60,7 +60,7 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
     }
     l->pass = saved;
     if (tree)
-        omap_set(l->extended, scope->file, tree);
+        omap_set(scope->extended, scope->file, tree);
     return tree;
 }
 

@@ -146,6 +146,7 @@ static void include_one(struct loader *l, const struct scope *scope, const struc
     struct scope inner = {
         .dir = project_directory(l, scope, given, first),
         .environment = copy_environment(l, scope->environment),
+        .extended = omap_new(l->arena),
         .up = scope,
     };
     if (environment_add_files(inner.environment, env_files_of(l, scope, item, inner.dir), l, &err) < 0) {

@@ -29,7 +29,6 @@ static struct loader loader_make(const void *owner, const struct load_options *o
         .diagnostics = diagnostics,
         .err = err,
         .told = omap_new(arena),
-        .extended = omap_new(arena),
         .cwd = options->cwd,
         .environment = omap_new(arena),
         .record = record,
@@ -62,8 +61,10 @@ static void warn_version(struct loader *l, const struct node *document)
 
 static int layer_all(struct loader *l, struct node **documents, struct node **tree)
 {
+    struct omap *extended = omap_new(l->arena);
     for (size_t i = 0; l->files[i]; i++) {
-        struct scope scope = {.dir = l->working_dir, .environment = l->environment, .file = l->files[i]};
+        struct scope scope = {
+            .dir = l->working_dir, .environment = l->environment, .extended = extended, .file = l->files[i]};
         node_foreach_item (k, documents[i]) {
             bool more = l->files[i + 1] || k + 1 < documents[i]->list.count;
             warn_version(l, documents[i]->list.items[k]);

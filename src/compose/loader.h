@@ -46,8 +46,7 @@ struct loader {
     struct error *err; /* the first error */
     struct schema_report report;
     struct schema_pass pass;
-    struct omap *told;     /* problems that are said once */
-    struct omap *extended; /* path -> tree of a file that services extend from */
+    struct omap *told; /* problems that are said once */
     const char *cwd, *home;
     const char *working_dir; /* the project directory */
     char **files;            /* absolute paths, or "-" */
@@ -65,6 +64,7 @@ struct loader {
 struct scope {
     const char *dir;          /* relative paths start here */
     struct omap *environment; /* what interpolation sees */
+    struct omap *extended;    /* path -> tree of a file that services extend from, in this environment */
     const struct scope *up;   /* the including file's, to find cycles */
     const char *file;         /* absolute path */
 };

@@ -209,12 +209,16 @@ static int merge_one(struct reader *r, struct node *map, const struct node *sour
 {
     if (!node_is(source, NODE_MAP))
         return fail(r, mark, "a merge key (<<) needs a mapping or a list of mappings");
-    node_foreach_entry (e, source)
-        if (!node_get(map, e->key)) {
-            struct node_entry *added = node_set(r->arena, map, e->key, e->value);
-            added->line = e->line;
-            added->col = e->col;
-        }
+    node_foreach_entry (e, source) {
+        const struct node *own = node_get(map, e->key);
+        if (own && (own->tag != NODE_RESET || e->value->tag == NODE_RESET))
+            continue;
+        if (own) /* takes away what other files say, and has no value to win over this one */
+            e->value->tag = NODE_OVERRIDE;
+        struct node_entry *added = node_set(r->arena, map, e->key, e->value);
+        added->line = e->line;
+        added->col = e->col;
+    }
     return 0;
 }
 
