@@ -1,6 +1,7 @@
 #include "base/str.h"
 #include "data/digest.h"
 #include "data/dotenv.h"
+#include "data/ignore.h"
 #include "data/json_write.h"
 #include "data/yaml_read.h"
 #include "data/yaml_write.h"
@@ -308,6 +309,106 @@ static void test_large_maps(void **state UNUSED)
     assert_true(node_equal(map, node_copy(arena, map)));
 }
 
+static void test_ignore_patterns(void **state UNUSED)
+{
+    static const struct {
+        const char *patterns, *path; /* patterns as lines of a .dockerignore */
+        bool matches, whole;
+    } cases[] = {
+        {"",               "a",             false, false},
+        {"a",              "a",             true,  true },
+        {"a",              "a/b/c",         true,  true },
+        {"a",              "ab",            false, false},
+        {"a",              "b/a",           false, false},
+        {"a/",             "a/b",           true,  true },
+        {"./a//b/../c",    "a/c",           true,  true },
+        {"/a",             "a",             true,  true },
+        {"  a\t",          "a",             true,  true },
+        {"# a\na",         "a",             true,  true },
+        {"# a",            "# a",           false, false},
+        {"\xef\xbb\xbf"
+         "a",     "a",             true,  true },
+        {"a\r\nb",         "a",             true,  true },
+        {"*",              "a/b",           true,  true },
+        {"*.log",          "a.log",         true,  true },
+        {"*.log",          "d/a.log",       false, false},
+        {"*.log",          "a.log/x",       true,  true },
+        {"*/x",            "d/x",           true,  true },
+        {"*/x",            "d/e/x",         false, false},
+        {"a*b*c",          "a--b-b--c",     true,  true },
+        {"a*b*c",          "a--b-b--cd",    false, false},
+        {"a?c",            "abc",           true,  true },
+        {"a?c",
+         "a\xc3\xa9"
+         "c",                               true,  true },
+        {"a?c",            "a/c",           false, false},
+        {"[a-c]x",         "bx",            true,  true },
+        {"[a-c]x",         "dx",            false, false},
+        {"[^a-c]x",        "dx",            true,  true },
+        {"[^a-c]x",        "ax",            false, false},
+        {"[]]x",           "]x",            true,  true },
+        {"[a\\-c]x",       "-x",            true,  true },
+        {"[a\\-c]x",       "bx",            false, false},
+        {"\\*",            "*",             true,  true },
+        {"\\*",            "a",             false, false},
+        {"**",             "a/b",           true,  true },
+        {"**/x",           "x",             true,  true },
+        {"**/x",           "a/b/x",         true,  true },
+        {"**/x",           "a/bx",          false, false},
+        {"a/**/x",         "a/x",           true,  true },
+        {"a/**/x",         "a/b/c/x",       true,  true },
+        {"a/**",           "a",             false, false},
+        {"a/**",           "a/b/c",         true,  true },
+        {"**/*.t",         "a/b.t",         true,  true },
+        {"**/a*/**/b",     "x/a1/y/a2/z/b", true,  true },
+        {"**/a*/**/b",     "x/a1/y/a2/z/c", false, false},
+        {"**/.idea/**",    "p/.idea/x",     true,  true },
+        {"a\n!a/b",        "a/b",           false, false},
+        {"a\n!a/b",        "a/b/c",         false, false},
+        {"a\n!a/b",        "a/c",           true,  true },
+        {"a\n!a/b",        "a",             true,  false},
+        {"a\n! a/b",       "a/b",           false, false},
+        {"a\n!*.md",       "a",             true,  false},
+        {"a\n!b",          "a",             true,  true },
+        {"a\n!ab",         "a",             true,  true },
+        {"!a\na",          "a",             true,  true },
+        {"a\n!a/b\na/b/c", "a/b/c",         true,  true },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct ignore *ignore = ignore_new(NULL);
+        struct error err = ERROR_INIT;
+        assert_int_equal(ignore_add_file(ignore, cases[i].patterns, &err), 0);
+        if (ignore_matches(ignore, cases[i].path) != cases[i].matches ||
+            ignore_matches_all(ignore, cases[i].path) != cases[i].whole)
+            fail_msg("'%s' and '%s'", cases[i].patterns, cases[i].path);
+        talloc_free(ignore);
+    }
+}
+
+static void test_ignore_refuses_what_is_no_pattern(void **state UNUSED)
+{
+    static const char *const cases[] = {"a[", "a[b-", "[^]", "[", "a\\", "!", "ok\n["};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct ignore *ignore = ignore_new(NULL);
+        struct error err = ERROR_INIT;
+        assert_true(ignore_add_file(ignore, cases[i], &err) < 0);
+        talloc_free(ignore);
+    }
+}
+
+/* Each star could take each part: it must not be tried out. */
+static void test_ignore_is_not_exponential(void **state UNUSED)
+{
+    struct ignore *ignore = ignore_new(NULL);
+    struct error err = ERROR_INIT;
+    char *path = mem_strdup(ignore, "a");
+    for (int i = 0; i < 200; i++)
+        path = mem_append_str(path, "/aaaaaaaa");
+    assert_int_equal(ignore_add(ignore, "**/a*a*a*a*/**/a*a*/**/a*/**/a*a*a/**/b", &err), 0);
+    assert_false(ignore_matches(ignore, path));
+    talloc_free(ignore);
+}
+
 static void test_digest(void **state UNUSED)
 {
     char text[DIGEST_TEXT];
@@ -332,6 +433,9 @@ int main(void)
         cmocka_unit_test(test_dotenv_errors_name_the_line),
         cmocka_unit_test(test_dotenv_raw),
         cmocka_unit_test(test_large_maps),
+        cmocka_unit_test(test_ignore_patterns),
+        cmocka_unit_test(test_ignore_refuses_what_is_no_pattern),
+        cmocka_unit_test(test_ignore_is_not_exponential),
         cmocka_unit_test(test_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
