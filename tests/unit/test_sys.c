@@ -1,6 +1,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "sys/fd.h"
+#include "sys/filetree.h"
 #include "sys/fs.h"
 #include "sys/journal.h"
 #include "sys/loop.h"
@@ -9,6 +10,7 @@
 
 #include "lib/unit.h"
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/epoll.h>
 
 static char *scratch(void **state)
@@ -319,6 +321,152 @@ static void test_journal_turns_over(void **state)
     journal_close(&now);
 }
 
+/* ---- trees that are followed ---- */
+
+struct followed {
+    char *told; /* "+new -gone", sorted as told */
+    int stirs;
+};
+
+static bool skips(void *data UNUSED, const char *path, bool is_directory UNUSED)
+{
+    return strstr(path, "skipped") != NULL;
+}
+
+static void on_stirred(void *data)
+{
+    ((struct followed *)data)->stirs++;
+}
+
+static void on_entry(void *data, const struct filetree_entry *entry)
+{
+    struct followed *f = data;
+    f->told = mem_append_printf(f->told, "%s%s%s%s", *f->told ? " " : "", entry->removed ? "-" : "+",
+                                entry->path, entry->is_directory ? "/" : "");
+}
+
+/* What a command changes in the tree, as it is told. */
+static void assert_told(struct loop *loop, struct filetree *tree, struct followed *f, const char *dir,
+                        const char *command, const char *told)
+{
+    struct error err = ERROR_INIT;
+    int status;
+    char *const argv[] = {"sh", "-c", (char *)command, NULL};
+    const struct spawn spawn = {
+        .argv = argv, .cwd = dir, .std = {-1, -1, -1}
+    };
+    assert_int_equal(spawn_run(&spawn, NULL, 0, &status, &err), 0);
+    assert_int_equal(status, 0);
+    for (int before = -1; before != f->stirs;) {
+        before = f->stirs;
+        assert_int_equal(loop_once(loop, 0, &err), 0);
+    }
+    char *own = f->told = mem_strdup(NULL, "");
+    assert_int_equal(filetree_changes(tree, on_entry, f, &err), 0);
+    own = f->told;
+    assert_string_equal(own, told);
+    talloc_free(own);
+}
+
+static void test_filetree_tells_changes(void **state)
+{
+    char *dir = scratch(state);
+    static const char *const steps[][2] = {
+        {":",                                         ""                   },
+        {"echo x >t/a",                               "+a"                 },
+        {"echo xx >t/a; touch t/skipped",             "+a"                 },
+        {"chmod 600 t/a",                             "+a"                 },
+        {"echo y >t/n; mv t/n t/a",                   "+a"                 },
+        {"echo y >t/n; rm t/n",                       ""                   },
+        {"mkdir -p t/d/e; echo x >t/d/e/f",           "+d/ +d/e/ +d/e/f"   },
+        {"echo y >t/d/e/f",                           "+d/e/f"             },
+        {"mkdir t/d/skipped; echo y >t/d/skipped/f",  ""                   },
+        {"mv t/d/e outside",                          "-d/e/f -d/e/"       },
+        {"echo z >outside/f",                         ""                   },
+        {"mv outside t/d/e",                          "+d/e/ +d/e/f"       },
+        {"echo y >t/d/e/f",                           "+d/e/f"             },
+        {"rm -r t/d/e; mkdir t/d/e; echo n >t/d/e/n", "+d/e/n -d/e/f"      },
+        {"rm -r t/d; ln -s / t/d",                    "-d/e/n -d/e/ -d/ +d"},
+        {"rm t/d; mkfifo t/d",                        "-d"                 },
+        {"rm -r t",                                   "-a"                 },
+        {"mkdir t; echo b >t/b",                      "+b"                 },
+        {"mkdir o; echo b >o/b; mv t gone; mv o t",   "+b"                 },
+        {"echo c >t/c; echo c >gone/c",               "+c"                 },
+    };
+    struct loop *loop = mem_new(dir, struct loop); /* outlives a failed test */
+    struct error err = ERROR_INIT;
+    struct followed f = {0};
+    struct filetree *tree;
+    char *path = mem_printf(dir, "%s/t", dir);
+    const struct filetree_options options = {.path = path, .skips = skips, .stirred = on_stirred, .data = &f};
+    assert_int_equal(loop_init(loop, &err), 0);
+    assert_true(filetree_new(dir, loop, &options, &tree, &err) < 0);
+    error_clear(&err);
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_int_equal(filetree_new(dir, loop, &options, &tree, &err), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+        assert_told(loop, tree, &f, dir, steps[i][0], steps[i][1]);
+    talloc_free(tree);
+    loop_done(loop);
+}
+
+/* Directories that change names within one batch, so that what had one watch is found under another name. */
+static void test_filetree_follows_moved_directories(void **state)
+{
+    char *dir = scratch(state);
+    struct loop *loop = mem_new(dir, struct loop); /* outlives a failed test */
+    struct error err = ERROR_INIT;
+    struct followed f = {0};
+    struct filetree *tree;
+    const struct filetree_options options = {
+        .path = mem_printf(dir, "%s/t", dir), .skips = skips, .stirred = on_stirred, .data = &f};
+    assert_int_equal(fs_mkdir_p(mem_printf(dir, "%s/t/a", dir), 0755, &err), 0);
+    assert_int_equal(fs_mkdir_p(mem_printf(dir, "%s/t/b", dir), 0755, &err), 0);
+    assert_int_equal(loop_init(loop, &err), 0);
+    assert_int_equal(filetree_new(dir, loop, &options, &tree, &err), 0);
+    assert_told(loop, tree, &f, dir, "mv t/a t/x; mv t/b t/a; mv t/x t/b", "");
+    assert_told(loop, tree, &f, dir, "touch t/a/1", "+a/1");
+    assert_told(loop, tree, &f, dir, "touch t/b/2", "+b/2");
+    assert_told(loop, tree, &f, dir, "mv t/b/2 2", "-b/2");
+    talloc_free(tree);
+    loop_done(loop);
+}
+
+/* In a user namespace of its own, whose limits are set here. */
+static int follow_with_limit(const char *dir)
+{
+    struct loop *loop = mem_new(dir, struct loop);
+    struct error err = ERROR_INIT;
+    struct followed f = {0};
+    struct filetree *tree;
+    const struct filetree_options options = {
+        .path = mem_printf(dir, "%s/t", dir), .skips = skips, .stirred = on_stirred, .data = &f};
+    cleanup_close int limit = -1;
+    if (unshare(CLONE_NEWUSER) < 0 ||
+        (limit = open("/proc/sys/user/max_inotify_watches", O_WRONLY | O_CLOEXEC)) < 0 ||
+        write(limit, "3", 1) != 1)
+        return 77;
+    if (loop_init(loop, &err) < 0 || filetree_new(dir, loop, &options, &tree, &err) != -ENOSPC)
+        return 1;
+    return strstr(err.text, "limit of watched directories") && strstr(err.hint, "max_user_watches") ? 0 : 2;
+}
+
+static void test_filetree_names_the_limit(void **state)
+{
+    char *dir = scratch(state);
+    struct error err = ERROR_INIT;
+    int status;
+    assert_int_equal(fs_mkdir_p(mem_printf(dir, "%s/t/a/b/c/d", dir), 0755, &err), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(follow_with_limit(dir));
+    assert_int_equal(spawn_wait(pid, &status, &err), 0);
+    if (status == 77)
+        skip(); /* no user namespaces here */
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +483,9 @@ int main(void)
         cmocka_unit_test(test_unit_of_a_process),
         cmocka_unit_test(test_fork_outside),
         cmocka_unit_test_teardown(test_journal_turns_over, remove_scratch),
+        cmocka_unit_test_teardown(test_filetree_tells_changes, remove_scratch),
+        cmocka_unit_test_teardown(test_filetree_follows_moved_directories, remove_scratch),
+        cmocka_unit_test_teardown(test_filetree_names_the_limit, remove_scratch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
