@@ -95,6 +95,11 @@ int attachment_add(struct attachment *attachment, const struct container_view *v
     return 0;
 }
 
+void attachment_notice(struct attachment *attachment, const char *text)
+{
+    log_printer_notice(attachment->printer, text);
+}
+
 void attachment_exited(struct attachment *attachment, const struct container_view *view, int code,
                        bool restarting)
 {

@@ -26,6 +26,9 @@ int attachment_add(struct attachment *attachment, const struct container_view *v
 bool attachment_has(const struct attachment *attachment, const char *id);
 size_t attachment_count(const struct attachment *attachment);
 
+/* A line of our own between the containers' lines. */
+void attachment_notice(struct attachment *attachment, const char *text);
+
 /* Prints what a container left, then "NAME exited with code N": once, until it is added again. */
 void attachment_exited(struct attachment *attachment, const struct container_view *view, int code,
                        bool restarting);

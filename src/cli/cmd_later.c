@@ -24,5 +24,3 @@ static int run(struct app *app, const void *options UNUSED, char *const *args UN
 LATER(build, "build", "Build or rebuild services");
 LATER(publish, "publish", "Publish compose application");
 LATER(push, "push", "Push service images");
-LATER(watch, "watch",
-      "Watch build context for service and rebuild/refresh containers when files are updated");

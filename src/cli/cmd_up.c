@@ -52,7 +52,7 @@ static const struct flag flags[] = {
          "Maximum duration in seconds to wait for the project to be running|healthy", .fallback = "0",
          .bits = FLAG_QUIET_DEFAULT),
     FLAG("watch", 'w', BOOL, watch,
-         "Watch source code and rebuild/refresh containers when files are updated.", .bits = FLAG_NOT_YET),
+         "Watch source code and rebuild/refresh containers when files are updated."),
     FLAG_END,
 };
 
@@ -62,18 +62,22 @@ static int check(const struct up_flags *f, struct error *err)
          aborts = f->abort_on_exit || f->abort_on_failure || f->exit_code_from;
     const struct conflict conflicts[] = {
         {f->abort_on_exit && f->abort_on_failure,
-         "--abort-on-container-failure cannot be combined with --abort-on-container-exit"                                },
-        {f->attach && f->attach_dependencies,              "cannot combine --attach and --attach-dependencies"           },
-        {f->wait && (attaches || aborts),
-         "--wait cannot be combined with --abort-on-container-exit, --attach or --attach-dependencies"                   },
-        {f->detach && (attaches || aborts),                "--detach cannot be combined with --abort-on-container-exit, "
-                                            "--abort-on-container-failure, --attach, "
-                                            "--attach-dependencies or --watch"},
+         "--abort-on-container-failure cannot be combined with --abort-on-container-exit"                     },
+        {f->attach && f->attach_dependencies,              "cannot combine --attach and --attach-dependencies"},
+        {f->wait && (attaches || aborts || f->watch),
+         "--wait cannot be combined with --abort-on-container-exit, "
+         "--abort-on-container-failure, --attach, "
+         "--attach-dependencies or --watch"                                                                   },
+        {f->create.no_build && f->watch,                   "--no-build and --watch are incompatible"          },
+        {f->detach && (attaches || aborts || f->watch),
+         "--detach cannot be combined with --abort-on-container-exit, "
+         "--abort-on-container-failure, --attach, "
+         "--attach-dependencies or --watch"                                                                   },
         {f->renew_anon_volumes && f->create.no_recreate,
-         "--no-recreate and --renew-anon-volumes are incompatible"                                                       },
+         "--no-recreate and --renew-anon-volumes are incompatible"                                            },
         {f->always_recreate_deps && f->create.no_recreate,
-         "--always-recreate-deps and --no-recreate are incompatible"                                                     },
-        {f->wait_timeout < 0,                              "--wait-timeout must be a non-negative integer"               },
+         "--always-recreate-deps and --no-recreate are incompatible"                                          },
+        {f->wait_timeout < 0,                              "--wait-timeout must be a non-negative integer"    },
     };
     int r = create_flags_check(&f->create, err);
     return r < 0 ? r : conflicts_check(conflicts, ARRAY_SIZE(conflicts), err);
@@ -97,6 +101,7 @@ static int run_attached(struct session *session, const struct up_flags *f, struc
         .abort_on_failure = f->abort_on_failure,
         .exit_code_from = f->exit_code_from,
         .timeout = f->timeout,
+        .watch = f->watch,
     };
     return foreground_up(session, up, &options, err);
 }
@@ -118,6 +123,8 @@ static int run(struct app *app, const void *data, char *const *args, struct erro
     if (r == 0)
         r = session_open(app, &(struct session_options){.need = SESSION_PROJECT, .services = args}, &session,
                          err);
+    if (r == 0 && f->watch)
+        r = engine_watch_check(session->project, err);
     if (r == 0)
         r = create_flags_apply(&f->create, session, &up, err);
     if (r < 0)

@@ -182,14 +182,31 @@ static int exit_status(struct foreground *fg, struct error *err)
     return count == 0 || views[0]->status.exit_code < 0 ? 1 : views[0]->status.exit_code;
 }
 
+static void on_watch_line(void *data, const char *line)
+{
+    const struct foreground *fg = data;
+    attachment_notice(fg->attachment, line);
+}
+
 static int wait_for_end(struct foreground *fg, struct error *err)
 {
     struct container_view **views;
     size_t count;
     int r = find_containers(fg, &views, &count, err);
-    if (r == 0 && count > 0)
-        r = engine_wait_exit(fg->session->engine, views, count, on_exited, fg, err);
-    return r;
+    if (r < 0 || count == 0)
+        return r;
+    if (!fg->options->watch)
+        return engine_wait_exit(fg->session->engine, views, count, on_exited, fg, err);
+    const struct watch_options watch = {
+        .say = on_watch_line,
+        .warn = session_warn,
+        .std = {-1, STDOUT_FILENO, STDERR_FILENO},
+        .containers = views,
+        .container_count = count,
+        .exited = on_exited,
+        .data = fg
+    };
+    return engine_watch(fg->session->engine, fg->session->project, &watch, err);
 }
 
 int foreground_up(struct session *session, struct up_options *up, const struct foreground_options *options,

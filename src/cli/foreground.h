@@ -9,6 +9,7 @@ struct foreground_options {
     bool abort_on_exit, abort_on_failure;
     const char *exit_code_from; /* service, or NULL */
     int64_t timeout;            /* for stopping; -1: the containers' own */
+    bool watch;                 /* files too, as develop.watch says */
 };
 
 /* 0, negative, or the exit status that the options ask for. `up` gets its attach callback here. */

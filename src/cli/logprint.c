@@ -34,6 +34,20 @@ void log_printer_reserve(struct log_printer *printer, const char *name)
     printer->width = width > printer->width ? width : printer->width;
 }
 
+void log_printer_notice(struct log_printer *printer, const char *text)
+{
+    const struct log_printer_options *options = &printer->options;
+    if (options->before)
+        options->before(options->data);
+    if (options->no_prefix)
+        fprintf(options->out, "%s\n", text);
+    else if (options->color)
+        fprintf(options->out, "\033[92m%*s ⦿ \033[0m%s\n", printer->width + 1, "", text);
+    else
+        fprintf(options->out, "%*s ⦿ %s\n", printer->width + 1, "", text);
+    fflush(options->out);
+}
+
 struct log_source *log_source_new(const void *owner, struct log_printer *printer, const char *name)
 {
     struct log_source *source = mem_new(owner, struct log_source);

@@ -26,6 +26,9 @@ struct log_printer {
     size_t sources;
 };
 
+/* A line that is no container's, with a mark where the others have their names. */
+void log_printer_notice(struct log_printer *printer, const char *text);
+
 struct log_source; /* a container's place in the display */
 
 struct log_printer *log_printer_new(const void *owner, const struct log_printer_options *options);

@@ -48,6 +48,12 @@ void session_load_options(const struct app *app, struct load_options *ret)
     };
 }
 
+void session_warn(void *data UNUSED, const char *text)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    fprintf(stderr, "warning: %s\n", text_clean(tmp, text));
+}
+
 /*
  * Warnings go out at once. Of several errors all but the last are printed here, in the file's order, and the
  * last becomes the error that main prints.
@@ -55,10 +61,9 @@ void session_load_options(const struct app *app, struct load_options *ret)
 static void report_diagnostics(const struct app *app, const struct diagnostics *diagnostics,
                                struct error *err)
 {
-    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     for (size_t i = 0; i < diagnostics->count; i++)
         if (!diagnostics->items[i].is_error)
-            fprintf(stderr, "warning: %s\n", text_clean(tmp, diagnostics->items[i].text));
+            session_warn(NULL, diagnostics->items[i].text);
     for (size_t i = 0; i < diagnostics->count && error_is_set(err); i++)
         if (diagnostics->items[i].is_error) {
             app_report(app, err);

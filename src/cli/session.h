@@ -40,6 +40,9 @@ struct session {
 int session_open(struct app *app, const struct session_options *options, struct session **ret,
                  struct error *err);
 
+/* Prints "warning: TEXT"; `data` is for those who want a callback. */
+void session_warn(void *data, const char *text);
+
 /* Takes the display off the terminal's last lines, before something else prints. */
 void session_finish(struct session *session);
 

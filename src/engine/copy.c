@@ -1,10 +1,12 @@
 #include "engine/copy.h"
 
+#include "data/buffer.h"
 #include "engine/actual.h"
 #include "sys/fd.h"
 #include "sys/spawn.h"
 
 #include <stdarg.h>
+#include <sys/mman.h>
 
 /* ---- one end ---- */
 
@@ -89,7 +91,8 @@ static int copy_stream(const struct engine *engine, struct copy_end *end, const 
     return r < 0 ? r : copy_wait(end, err);
 }
 
-static int copy_between(const struct engine *engine, struct copy_end *pack, struct copy_end *place,
+/* `pack` gets `in` as its standard input, or -1. */
+static int copy_between(const struct engine *engine, struct copy_end *pack, int in, struct copy_end *place,
                         struct error *err)
 {
     int ends[2];
@@ -102,7 +105,7 @@ static int copy_between(const struct engine *engine, struct copy_end *pack, stru
     if (r < 0)
         return r;
     close(TAKE_FD(read_end));
-    r = copy_start(engine, pack, -1, write_end, err);
+    r = copy_start(engine, pack, in, write_end, err);
     close(TAKE_FD(write_end));
     if (r < 0) {
         copy_wait(place, NULL);
@@ -132,7 +135,7 @@ static int copy_one(const struct engine *engine, const struct container_record *
         place.argv = copy_command(tmp, engine, "place", to_path,
                                   mem_printf(tmp, "--owner=%u:%u", geteuid(), getegid()), NULL);
     return is_stream ? copy_stream(engine, to ? &place : &pack, options, err)
-                     : copy_between(engine, &pack, &place, err);
+                     : copy_between(engine, &pack, -1, &place, err);
 }
 
 static int copy_and_tell(struct engine *engine, const struct container_record *record,
@@ -173,6 +176,59 @@ int engine_copy(struct engine *engine, const char *name, const struct copy_optio
             r = copy_and_tell(engine, record, options, err);
     }
     return r;
+}
+
+/* ---- lists of files ---- */
+
+/* A file in memory with the texts, each ended by NUL. */
+static int write_list(char *const *first, char *const *second, size_t count, int *ret_fd, struct error *err)
+{
+    cleanup_close int fd = memfd_create("list", MFD_CLOEXEC);
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct buffer text = BUFFER_INIT(tmp);
+    for (size_t i = 0; i < count; i++) {
+        buffer_add(&text, first[i], strlen(first[i]) + 1);
+        if (second)
+            buffer_add(&text, second[i], strlen(second[i]) + 1);
+    }
+    if (fd < 0)
+        return error_errno(err, "memfd");
+    int r = fd_write_all(fd, text.data, text.size, err);
+    if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        r = error_errno(err, "seek");
+    if (r == 0)
+        *ret_fd = TAKE_FD(fd);
+    return r;
+}
+
+static int remove_files(const struct engine *engine, const char *container, const struct copy_list *list,
+                        struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    cleanup_close int names = -1;
+    struct copy_end end = {
+        .argv = copy_command(tmp, engine, "remove", "/", NULL), .container = container, .mounts = true};
+    int r = write_list(list->removed, NULL, list->removed_count, &names, err);
+    if (r == 0)
+        r = copy_start(engine, &end, names, -1, err);
+    return r < 0 ? r : copy_wait(&end, err);
+}
+
+int copy_files(const struct engine *engine, const char *container, const struct copy_list *list,
+               struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    cleanup_close int names = -1;
+    int r = list->removed_count ? remove_files(engine, container, list, err) : 0;
+    if (r < 0 || !list->count)
+        return r;
+    struct copy_end pack = {.argv = copy_command(tmp, engine, "pack", list->directory, "--list", NULL)};
+    struct copy_end place = {.argv = copy_command(tmp, engine, "place", "/", "--links", "--spread", NULL),
+                             .container = container,
+                             .mounts = true,
+                             .as_user = true};
+    r = write_list(list->from, list->to, list->count, &names, err);
+    return r < 0 ? r : copy_between(engine, &pack, names, &place, err);
 }
 
 /* ---- export ---- */

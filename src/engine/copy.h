@@ -23,3 +23,16 @@ int copy_start(const struct engine *engine, struct copy_end *end, int in, int ou
 
 /* Its end, and its error: EPIPE when it is the other end that went away. */
 int copy_wait(struct copy_end *end, struct error *err);
+
+/* Files of a directory of the machine that go to places in a container, and what goes away there. */
+struct copy_list {
+    const char *directory; /* absolute */
+    char **from, **to;     /* paths in `directory`; absolute ones in the container */
+    size_t count;
+    char **removed; /* absolute, in the container; these first */
+    size_t removed_count;
+};
+
+/* What is copied belongs to the user of the container's process. */
+int copy_files(const struct engine *engine, const char *container, const struct copy_list *list,
+               struct error *err);

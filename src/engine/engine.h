@@ -295,10 +295,28 @@ int engine_pause(struct engine *engine, const struct container_view *container, 
  * Runs the loop until every container of `containers` has ended for good, or the use case is cancelled.
  * `exited` (may be NULL) tells each end: restarting when its policy brings it back.
  */
+typedef void exit_callback(void *data, const struct container_view *container, int code, bool restarting);
 int engine_wait_exit(struct engine *engine, struct container_view *const *containers, size_t count,
-                     void (*exited)(void *data, const struct container_view *container, int code,
-                                    bool restarting),
-                     void *data, struct error *err);
+                     exit_callback *exited, void *data, struct error *err);
+
+/* What changes in the files that develop.watch names is brought into the containers (watch.c). */
+struct watch_options {
+    void (*say)(void *data, const char *line);  /* what happens, in docker compose's words */
+    void (*warn)(void *data, const char *text); /* what does not work */
+    int std[3];                                 /* of the commands of sync+exec */
+    /* Ends as engine_wait_exit does, when there are any; else with the use case's cancellation alone. */
+    struct container_view *const *containers;
+    size_t container_count;
+    exit_callback *exited;
+    void *data;
+};
+
+/* Whether there is anything to watch, and all of it can be. For before a project is brought up. */
+int engine_watch_check(const struct project *project, struct error *err);
+
+/* Of all services of the project. A second one for the same project is an error. */
+int engine_watch(struct engine *engine, const struct project *project, const struct watch_options *options,
+                 struct error *err);
 
 /* Image references and layer directories that containers need: for image rm and prune. */
 int engine_images_in_use(const void *owner, struct engine *engine, char ***ret_references, char ***ret_layers,

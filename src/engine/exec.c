@@ -1,12 +1,13 @@
 /* `exec`, and waiting for containers to end. */
 #include "engine/actual.h"
 #include "engine/events.h"
+#include "engine/exitwait.h"
 #include "engine/view.h"
 
 enum { COMMAND_MAX = 1000 }; /* bytes of a command in an event */
 
-static int exec_and_tell(struct engine *engine, const struct container_record *record,
-                         const struct exec_options *options, int *ret_status, struct error *err)
+int exec_and_tell(struct engine *engine, const struct container_record *record,
+                  const struct exec_options *options, int *ret_status, struct error *err)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *id = engine_new_id(tmp), *command = strv_join(tmp, options->argv, " ");
@@ -51,8 +52,10 @@ int engine_pause(struct engine *engine, const struct container_view *container, 
 
 struct exit_wait {
     struct engine *engine;
-    size_t running;
-    void (*exited)(void *data, const struct container_view *container, int code, bool restarting);
+    struct exit_watch **watches;
+    size_t count, running;
+    bool restarts; /* an end is that of a restart, until exit_wait_release */
+    exit_callback *exited;
     void *data;
 };
 
@@ -66,43 +69,84 @@ struct exit_watch {
 static void exit_changed(void *data, const struct container_status *status)
 {
     struct exit_watch *w = data;
-    if (w->ended)
+    struct exit_wait *wait = w->wait;
+    if (w->ended || (wait->restarts && w->view->status.state == STATE_RESTARTING))
         return;
-    bool restarting = status->state == STATE_RESTARTING && w->view->status.state != STATE_RESTARTING;
-    bool ended = status->state == STATE_EXITED || status->state == STATE_DEAD;
+    bool over = status->state == STATE_EXITED || status->state == STATE_DEAD, ended = over && !wait->restarts;
+    bool restarting = w->view->status.state != STATE_RESTARTING &&
+                      (status->state == STATE_RESTARTING || (over && wait->restarts));
     w->view->status = *status;
-    if ((ended || restarting) && w->wait->exited)
-        w->wait->exited(w->wait->data, w->view, status->exit_code, restarting);
+    if (restarting)
+        w->view->status.state = STATE_RESTARTING;
+    if ((ended || restarting) && wait->exited)
+        wait->exited(wait->data, w->view, status->exit_code, restarting);
     if (ended) {
         w->ended = true;
-        w->wait->running--;
+        wait->running--;
     }
 }
 
-enum { TICK_MS = 100 };
-
-int engine_wait_exit(struct engine *engine, struct container_view *const *containers, size_t count,
-                     void (*exited)(void *data, const struct container_view *container, int code,
-                                    bool restarting),
-                     void *data, struct error *err)
+int exit_wait_new(const void *owner, struct engine *engine, struct container_view *const *containers,
+                  size_t count, exit_callback *exited, void *data, struct exit_wait **ret, struct error *err)
 {
-    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct exit_wait wait = {.engine = engine, .running = count, .exited = exited, .data = data};
+    struct exit_wait *wait = mem_new(owner, struct exit_wait);
+    *wait = (struct exit_wait){.engine = engine,
+                               .watches = mem_array(wait, struct exit_watch *, count),
+                               .count = count,
+                               .running = count,
+                               .exited = exited,
+                               .data = data};
     for (size_t i = 0; i < count; i++) {
-        struct exit_watch *w = mem_new(tmp, struct exit_watch);
-        w->wait = &wait;
+        struct exit_watch *w = wait->watches[i] = mem_new(wait, struct exit_watch);
+        w->wait = wait;
         w->view = containers[i];
         int r = container_watch(w, &engine->dirs, containers[i]->id, &engine->loop, exit_changed, w,
                                 &w->watch, err);
         if (r < 0)
             return r;
     }
-    while (wait.running) {
+    *ret = wait;
+    return 0;
+}
+
+bool exit_wait_is_over(const struct exit_wait *wait)
+{
+    return wait->running == 0;
+}
+
+void exit_wait_hold(struct exit_wait *wait)
+{
+    wait->restarts = true;
+}
+
+void exit_wait_release(struct exit_wait *wait)
+{
+    wait->restarts = false;
+    for (size_t i = 0; i < wait->count; i++) {
+        struct exit_watch *w = wait->watches[i];
+        struct container_status status;
+        int r = container_status_read(&wait->engine->dirs, w->view->id, &status, NULL);
+        if (r != 0)
+            continue; /* gone: the watch tells */
+        bool runs_again = w->ended && (status.state == STATE_RUNNING || status.state == STATE_PAUSED);
+        w->ended &= !runs_again;
+        wait->running += runs_again;
+        exit_changed(w, &status);
+    }
+}
+
+enum { TICK_MS = 100 };
+
+int engine_wait_exit(struct engine *engine, struct container_view *const *containers, size_t count,
+                     exit_callback *exited, void *data, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct exit_wait *wait;
+    int r = exit_wait_new(tmp, engine, containers, count, exited, data, &wait, err);
+    while (r == 0 && !exit_wait_is_over(wait)) {
         if (engine->cancelled)
             return error_set(err, ECANCELED, "canceled");
-        int r = loop_once(&engine->loop, TICK_MS, err);
-        if (r < 0)
-            return r;
+        r = loop_once(&engine->loop, TICK_MS, err);
     }
-    return 0;
+    return r;
 }

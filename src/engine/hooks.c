@@ -1,23 +1,14 @@
 #include "engine/hooks.h"
 
-#include "sys/fd.h"
+#include "engine/child.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
-struct report {
-    int code; /* 0: all hooks ran */
-    char text[512], hint[512];
-};
-
-struct hooks_child {
+/* Of the operation, whose child it is. */
+struct hooks_work {
     struct operation *op;
-    struct loop *loop;
-    struct loop_source source;
-    int fd;
-    pid_t pid;
+    struct hooks hooks;
     void (*done)(struct operation *op, int result, const struct error *err);
 };
 
@@ -88,76 +79,31 @@ static int run_hook(const struct operation *op, const char *key, const struct ho
     return *text ? error_hint(err, "%s said: %s", key, text) : -ECHILD;
 }
 
-NORETURN static void child_main(const struct operation *op, struct hooks hooks, int fd)
+static int run_all(void *data, struct error *err)
 {
-    struct error err = ERROR_INIT;
-    struct report report = {.code = 0};
-    int r = setsid() < 0 ? error_errno(&err, "leave the session") : 0; /* Ctrl-C is not for them */
-    for (size_t i = 0; r == 0 && i < hooks.count; i++)
-        if (hooks.list[i].command && hooks.list[i].command[0])
-            r = run_hook(op, hooks.key, &hooks.list[i], &err);
-    if (r < 0) {
-        report.code = err.code > 0 ? err.code : EINVAL;
-        snprintf(report.text, sizeof(report.text), "%.*s", (int)sizeof(report.text) - 1, err.text);
-        snprintf(report.hint, sizeof(report.hint), "%.*s", (int)sizeof(report.hint) - 1, err.hint);
-    }
-    fd_write_all(fd, &report, sizeof(report), NULL);
-    _exit(0);
+    const struct hooks_work *run = data;
+    const struct hooks *hooks = &run->hooks;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < hooks->count; i++)
+        if (hooks->list[i].command && hooks->list[i].command[0])
+            r = run_hook(run->op, hooks->key, &hooks->list[i], err);
+    return r;
 }
 
 /* ---- in the command ---- */
 
-static int child_destroy(struct hooks_child *child)
+static void on_done(void *data, int result, const struct error *err)
 {
-    loop_remove(child->loop, &child->source);
-    cleanup_close_fn(&child->fd);
-    return 0;
-}
-
-static int on_report(struct loop *loop UNUSED, struct loop_source *source UNUSED, uint32_t events UNUSED,
-                     void *data, struct error *ignored UNUSED)
-{
-    struct hooks_child *child = data;
-    struct error err = ERROR_INIT;
-    struct report report;
-    size_t got;
-    int r = fd_read_full(child->fd, &report, sizeof(report), &got, &err);
-    if (r == 0 && got != sizeof(report))
-        r = error_set(&err, ECHILD, "the process that runs the hooks was killed");
-    else if (r == 0 && report.code)
-        r = error_set(&err, report.code, "%s", report.text);
-    if (r < 0 && got == sizeof(report) && report.hint[0])
-        error_hint(&err, "%s", report.hint);
-    RETRY_EINTR(waitpid(child->pid, NULL, 0));
-    struct operation *op = child->op;
-    void (*done)(struct operation *, int, const struct error *) = child->done;
-    talloc_free(child);
-    done(op, r, &err);
-    return 0;
+    struct hooks_work run = *(struct hooks_work *)data;
+    talloc_free(data);
+    run.done(run.op, result, err);
 }
 
 int hooks_run(struct operation *op, struct hooks hooks,
               void (*done)(struct operation *op, int result, const struct error *err), struct error *err)
 {
-    int ends[2];
-    int r = fd_pipe(ends, err);
-    if (r < 0)
-        return r;
-    cleanup_close int read_end = ends[0];
-    cleanup_close int write_end = ends[1];
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid < 0)
-        return error_errno(err, "fork");
-    if (pid == 0)
-        child_main(op, hooks, write_end);
-    struct hooks_child *child = mem_new(op, struct hooks_child);
-    *child = (struct hooks_child){.op = op,
-                                  .loop = &op->plan->engine->loop,
-                                  .source = LOOP_SOURCE_INIT,
-                                  .fd = TAKE_FD(read_end),
-                                  .pid = pid,
-                                  .done = done};
-    talloc_set_destructor(child, child_destroy);
-    return loop_add(child->loop, &child->source, child->fd, EPOLLIN, on_report, child, err);
+    struct hooks_work *run = mem_new(op, struct hooks_work);
+    *run = (struct hooks_work){.op = op, .hooks = hooks, .done = done};
+    struct child *child;
+    return child_start(run, &op->plan->engine->loop, run_all, on_done, run, &child, err);
 }

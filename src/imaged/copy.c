@@ -1,9 +1,14 @@
 /*
  * compote-copy: one half of a copy, confined to the files that it is about.
  *
- *     compote-copy pack --path=P [--follow] [--content|--layer]      a tree becomes a tar archive on standard
- * output compote-copy place --path=P [--links] [--stream] [--owner=U:G] a tar archive on standard input
- * becomes files
+ *     compote-copy pack --path=P [--follow] [--content|--layer|--list]
+ *         a tree becomes a tar archive on standard output; with --list those files of the directory P that
+ *         standard input lists, under the names that it gives them (pack.h)
+ *     compote-copy place --path=P [--links] [--stream|--spread] [--owner=U:G]
+ *         a tar archive on standard input becomes files; with --spread on several mounts, of which each says
+ *         itself whether it can be written
+ *     compote-copy remove --path=P
+ *         what standard input lists below P goes, with what is in it: paths that end with NUL
  *
  * The current directory is the root of the file system that P is looked up in: a container's, in a mount
  * namespace of this process's own, or the machine's. P and the links in it are resolved inside that root,
@@ -19,6 +24,7 @@
 #include "imaged/pack.h"
 #include "imaged/sandbox.h"
 #include "imaged/unpack.h"
+#include "sys/fd.h"
 #include "sys/fs.h"
 
 #include <fcntl.h>
@@ -28,12 +34,12 @@
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 
-enum { LINKS_MAX = 40 };
+enum { LINKS_MAX = 40, LIST_MAX = 256 << 20 };
 
 struct options {
     const char *path;
-    bool follow, content, layer; /* pack */
-    bool links, stream;          /* place */
+    bool follow, content, layer, list; /* pack */
+    bool links, stream, spread;        /* place */
     bool has_owner;
     uint32_t uid, gid;
 };
@@ -65,6 +71,16 @@ static int read_only(int fd, int root_fd, struct error *err)
         return 0;
     bool is_root = fstat(fd, &st) == 0 && fstat(root_fd, &root) == 0 && st.st_dev == root.st_dev;
     return error_set(err, EROFS, "%s is marked read-only", is_root ? "container rootfs" : "mounted volume");
+}
+
+/* The whole standard input, ended by NUL. */
+static int read_list(const void *owner, char **ret, size_t *ret_size, struct error *err)
+{
+    struct stat st;
+    if (fstat(STDIN_FILENO, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > LIST_MAX)
+        return error_set(err, EINVAL, "the list is no file, or too large");
+    *ret = mem_array(owner, char, (size_t)st.st_size + 1);
+    return fd_read_full(STDIN_FILENO, *ret, (size_t)st.st_size, ret_size, err);
 }
 
 /* ---- pack ---- */
@@ -119,7 +135,11 @@ static int run_pack(const void *owner, const struct options *o, int root_fd, str
     cleanup_close int fd = -1;
     struct sandbox *sandbox;
     struct pack *pack;
-    int r = open_source(o, root_fd, &fd, err);
+    char *list = NULL;
+    size_t list_size = 0;
+    int r = o->list ? read_list(owner, &list, &list_size, err) : 0;
+    if (r == 0)
+        r = open_source(o, root_fd, &fd, err);
     if (r == 0)
         r = sandbox_new(owner, SANDBOX_PACK, SANDBOX_PACK_LAYER, &sandbox, err);
     if (r < 0)
@@ -128,7 +148,9 @@ static int run_pack(const void *owner, const struct options *o, int root_fd, str
     const struct pack_job job = {.output = STDOUT_FILENO,
                                  .fd = fd,
                                  .name = o->content || o->layer ? NULL : name_of(owner, o->path),
-                                 .layer = o->layer};
+                                 .layer = o->layer,
+                                 .list = list,
+                                 .list_size = list_size};
     if (r == 0)
         r = pack_new(owner, &job, &pack, err);
     return r < 0 ? r : pack_run(pack, err);
@@ -201,7 +223,7 @@ static int open_destination(const struct options *o, int root_fd, const struct d
     int r = fs_open_in_root(root_fd, to->dir, O_PATH | O_DIRECTORY, ret_fd, &cause);
     if (r < 0)
         return error_set(err, cause.code, "%s", strerror(cause.code));
-    return o->links ? read_only(*ret_fd, root_fd, err) : 0;
+    return o->links && !o->spread ? read_only(*ret_fd, root_fd, err) : 0;
 }
 
 static int run_place(const void *owner, const struct options *o, int root_fd, struct error *err)
@@ -239,6 +261,45 @@ static int run_place(const void *owner, const struct options *o, int root_fd, st
     return r < 0 ? r : unpack_run(unpack, root, err);
 }
 
+/* ---- remove ---- */
+
+/* Links on the way lead where they lead for a process with that root; one at the end is what goes. */
+static int remove_listed(int root_fd, const char *path, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    cleanup_close int dir = -1;
+    char *plain = path_clean(tmp, path);
+    struct error cause = ERROR_INIT;
+    int r = fs_open_in_root(root_fd, path_parent(tmp, plain), O_RDONLY | O_DIRECTORY, &dir, &cause);
+    if (r == -ENOENT || r == -ENOTDIR)
+        return 0;
+    if (r == 0)
+        r = fs_remove_tree_at(dir, path_name(plain), &cause);
+    return r < 0 ? error_set(err, cause.code, "'%s': %s", plain, cause.text) : 0;
+}
+
+static int run_remove(const void *owner, const struct options *o, int root_fd, struct error *err)
+{
+    cleanup_close int dir = -1;
+    cleanup_close int root = -1;
+    struct sandbox *sandbox;
+    char *list;
+    size_t size;
+    int r = read_list(owner, &list, &size, err);
+    if (r == 0)
+        r = fs_open_in_root(root_fd, o->path, O_PATH | O_DIRECTORY, &dir, err);
+    if (r == 0)
+        r = sandbox_new(owner, SANDBOX_PLACE, SANDBOX_PLACE, &sandbox, err);
+    if (r == 0)
+        r = sandbox_enter(sandbox, SANDBOX_PLACE, dir, err);
+    if (r == 0)
+        r = fs_open_dir("/", &root, err);
+    for (const char *at = list; r == 0 && at < list + size; at += strlen(at) + 1)
+        if (*at)
+            r = remove_listed(root, at, err);
+    return r;
+}
+
 /* ---- the program ---- */
 
 static bool read_owner(const char *text, struct options *ret)
@@ -258,6 +319,8 @@ static int read_options(int argc, char **argv, struct options *ret, struct error
         {"follow",  no_argument,       NULL, 'f'},
         {"content", no_argument,       NULL, 'c'},
         {"layer",   no_argument,       NULL, 'y'},
+        {"list",    no_argument,       NULL, 'i'},
+        {"spread",  no_argument,       NULL, 'd'},
         {"links",   no_argument,       NULL, 'l'},
         {"stream",  no_argument,       NULL, 's'},
         {"owner",   required_argument, NULL, 'o'},
@@ -279,6 +342,12 @@ static int read_options(int argc, char **argv, struct options *ret, struct error
         case 'y':
             ret->layer = true;
             break;
+        case 'i':
+            ret->list = true;
+            break;
+        case 'd':
+            ret->spread = true;
+            break;
         case 'l':
             ret->links = true;
             break;
@@ -293,7 +362,7 @@ static int read_options(int argc, char **argv, struct options *ret, struct error
         }
     }
     if (!valid || argc - optind != 1 || str_is_empty(ret->path))
-        return error_set(err, EINVAL, "usage: compote-copy pack|place --path=PATH [options]");
+        return error_set(err, EINVAL, "usage: compote-copy pack|place|remove --path=PATH [options]");
     return 0;
 }
 
@@ -310,6 +379,8 @@ static int run(const void *owner, int argc, char **argv, struct error *err)
         return run_pack(owner, &options, root, err);
     if (str_eq(argv[optind], "place"))
         return run_place(owner, &options, root, err);
+    if (str_eq(argv[optind], "remove"))
+        return run_remove(owner, &options, root, err);
     return error_set(err, EINVAL, "unknown command '%s'", argv[optind]);
 }
 

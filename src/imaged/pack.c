@@ -1,8 +1,10 @@
 #include "imaged/pack.h"
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "imaged/tree.h"
+#include "sys/fs.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -359,6 +361,8 @@ static int add_dir(struct pack *pack, int fd, const struct stat *st, bool header
         if (r < 0)
             return r;
     }
+    if (pack->job.list)
+        return 0;
     if (pack->job.layer && fgetxattr(fd, "trusted.overlay.redirect", NULL, 0) >= 0)
         return error_set(err, ENOTSUP, "the directory was renamed by overlayfs (redirect_dir)");
     if (pack->job.layer && has_mark(fd, "trusted.overlay.opaque")) {
@@ -383,9 +387,38 @@ static int add_first(struct pack *pack, struct error *err)
     return S_ISLNK(st.st_mode) ? add_symlink(pack, job->fd, "", &st, err) : add_node(pack, &st, err);
 }
 
+/* Over links nothing is found: one that was a directory when it was listed leads elsewhere by now. */
+static int add_listed(struct pack *pack, const char *path, const char *name, struct error *err)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    cleanup_close int dir = -1;
+    if (!str_copy(pack->path, sizeof(pack->path), name))
+        return error_set(err, ENAMETOOLONG, "its name has more than %d bytes", TREE_PATH_MAX);
+    if (fs_open_beneath(pack->job.fd, path_parent(tmp, path), O_RDONLY | O_DIRECTORY, 0, false, &dir, NULL) <
+        0)
+        return 0;
+    return add_child(pack, dir, path_name(path), 0, err);
+}
+
+static int add_list(struct pack *pack, struct error *err)
+{
+    const char *at = pack->job.list, *end = at + pack->job.list_size;
+    int r = 0;
+    while (r == 0 && at < end) {
+        const char *name = at + strlen(at) + 1;
+        if (name >= end)
+            return error_set(err, EINVAL, "the list is cut short");
+        r = add_listed(pack, at, name, err);
+        at = name + strlen(name) + 1;
+    }
+    if (r == 0)
+        pack->path[0] = '\0';
+    return r;
+}
+
 int pack_run(struct pack *pack, struct error *err)
 {
-    int r = add_first(pack, err);
+    int r = pack->job.list ? add_list(pack, err) : add_first(pack, err);
     if (r == 0 && archive_write_close(pack->archive) != ARCHIVE_OK)
         return archive_failed(pack, err);
     return r < 0 && *pack->path ? error_wrap(err, "'%.300s'", pack->path) : r;

@@ -17,6 +17,10 @@ struct pack_job {
     int fd;           /* a directory, for reading; a regular file, for reading; anything else, O_PATH */
     const char *name; /* of the first entry; NULL: a directory's content without itself */
     bool layer;
+    /* Only these of the directory, each as it is without what is in it: pairs of a path in the directory and
+     * of the name that it gets, all ended by NUL. What is not there is left out. */
+    const char *list;
+    size_t list_size;
 };
 
 struct pack; /* a talloc object, made before confinement */

@@ -169,20 +169,42 @@ static void bind_provider(struct service *service, const struct node *node)
     }
 }
 
+static void bind_hook(struct service *service, const struct node *node, struct hook *hook)
+{
+    const struct node *command = node_get(node, "command");
+    if (node_is(command, NODE_LIST))
+        type_strings.bind(service, command, &hook->command);
+    hook->user = mem_strdup(service, node_get_text(node, "user"));
+    hook->working_dir = mem_strdup(service, node_get_text(node, "working_dir"));
+    hook->privileged = node_get_bool(node, "privileged");
+    node_foreach_entry (e, node_get(node, "environment"))
+        if (node_text(e->value))
+            hook->environment = strv_addf(service, hook->environment, "%s=%s", e->key, e->value->text);
+}
+
 static void bind_hooks(struct service *service, const struct node *list, struct hook **array, size_t *count)
 {
     *array = list_array(service, list, sizeof(**array), count);
+    node_foreach_item (i, list)
+        bind_hook(service, list->list.items[i], &(*array)[i]);
+}
+
+static void bind_watch(struct service *service, const struct node *list)
+{
+    service->watch = list_array(service, list, sizeof(*service->watch), &service->watch_count);
     node_foreach_item (i, list) {
-        const struct node *node = list->list.items[i], *command = node_get(node, "command");
-        struct hook *hook = &(*array)[i];
-        if (node_is(command, NODE_LIST))
-            type_strings.bind(service, command, &hook->command);
-        hook->user = mem_strdup(service, node_get_text(node, "user"));
-        hook->working_dir = mem_strdup(service, node_get_text(node, "working_dir"));
-        hook->privileged = node_get_bool(node, "privileged");
-        node_foreach_entry (e, node_get(node, "environment"))
-            if (node_text(e->value))
-                hook->environment = strv_addf(service, hook->environment, "%s=%s", e->key, e->value->text);
+        const struct node *node = list->list.items[i], *include = node_get(node, "include"),
+                          *ignore = node_get(node, "ignore");
+        struct watch_rule *rule = &service->watch[i];
+        rule->action = mem_strdup(service, node_get_text(node, "action"));
+        rule->path = mem_strdup(service, node_get_text(node, "path"));
+        rule->target = mem_strdup(service, node_get_text(node, "target"));
+        rule->initial_sync = node_get_bool(node, "initial_sync");
+        if (include)
+            type_strings.bind(service, include, &rule->include);
+        if (ignore)
+            type_strings.bind(service, ignore, &rule->ignore);
+        bind_hook(service, node_get(node, "exec"), &rule->exec);
     }
 }
 
@@ -340,6 +362,7 @@ static struct service *service_bind(const void *owner, const char *name, struct 
                                     "devices"));
     bind_hooks(service, node_get(node, "post_start"), &service->post_start, &service->post_start_count);
     bind_hooks(service, node_get(node, "pre_stop"), &service->pre_stop, &service->pre_stop_count);
+    bind_watch(service, node_get(node_get(node, "develop"), "watch"));
     bind_networks(service, node_get(node, "networks"));
     bind_hosts(service, node_get(node, "extra_hosts"));
     bind_ulimits(service, node_get(node, "ulimits"));

@@ -123,6 +123,14 @@ struct hook {
     bool privileged;
 };
 
+/* One rule of develop.watch. */
+struct watch_rule {
+    char *action, *path, *target; /* target NULL: nothing is copied */
+    char **include, **ignore;
+    struct hook exec; /* sync+exec */
+    bool initial_sync;
+};
+
 struct service {
     char *name;
     struct node *node; /* where it stands, for messages */
@@ -172,6 +180,8 @@ struct service {
     int64_t stop_grace_period; /* ns; -1: 10 s */
     struct hook *post_start, *pre_stop;
     size_t post_start_count, pre_stop_count;
+    struct watch_rule *watch;
+    size_t watch_count;
     bool attach; /* show its logs in an attached up; true by default */
 
     bool privileged, read_only, tty, stdin_open, init;

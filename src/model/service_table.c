@@ -215,7 +215,7 @@ static const struct schema_field service_fields[] = {
     ROW(type_mapping, "annotations", AT_MAP(annotations)),
     ROW(type_bool, "attach", KEEP, AT_BOOL(attach)),
     ROW(type_object, "build", .object = &object_build, .flags = FIELD_NO_HASH, MISSING),
-    ROW(type_object, "develop", .object = &object_develop, .flags = FIELD_NULLABLE, STORED),
+    ROW(type_object, "develop", .object = &object_develop, .flags = FIELD_NULLABLE),
     ROW(type_object, "blkio_config", .object = &object_blkio),
     ROW(type_strings, "cap_add", ONCE, AT_STRINGS(cap_add)),
     ROW(type_strings, "cap_drop", ONCE, AT_STRINGS(cap_drop)),

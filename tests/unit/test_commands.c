@@ -153,7 +153,7 @@ static void test_completion(void **state UNUSED)
         {"dow",                  "down",                      NULL     },
         {"image,l",              "load ls",                   NULL     },
         {"up,--no-d",            "--no-deps",                 NULL     },
-        {"up,--watc",            "",                          NULL     }, /* not yet there */
+        {"up,--buil",            "",                          NULL     }, /* not yet there */
         {"--progress,",          "auto tty plain json quiet", NULL     },
         {"--progress=q",         "--progress=quiet",          NULL     },
         {"up,--pull,al",         "always",                    NULL     },
