@@ -13,7 +13,7 @@ struct chain {
 };
 
 static void extend_service(struct loader *l, const struct scope *scope, struct node *services,
-                           const struct node *before, struct node_entry *entry, const struct chain *up);
+                           struct node_entry *entry, const struct chain *up);
 
 static bool in_cycle(struct loader *l, const struct node *at, const struct chain *chain, const char *path)
 {
@@ -66,8 +66,8 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
 
 /* Ret: whether there was something to start from; an empty service is none, and the reference stays. */
 static bool extend_from(struct loader *l, const struct scope *scope, struct node *services,
-                        const struct node *before, struct node_entry *entry, struct node *extends,
-                        const struct chain *chain, const char *where)
+                        struct node_entry *entry, struct node *extends, const struct chain *chain,
+                        const char *where)
 {
     const char *file = node_get_text(extends, "file"), *name = node_get_text(extends, "service");
     struct scope other = *scope;
@@ -85,13 +85,10 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
         other.file = path_join(l->arena, scope->dir, file);
         other.dir = path_parent(l->arena, other.file);
         services = tree_services(extended_file(l, &other, node_get(extends, "file"), where));
-        before = NULL;
     }
     struct node_entry *base = node_entry(services, name);
     if (base && base->value->tag == NODE_RESET)
         base = NULL;
-    if (!base && !file)
-        base = node_entry(tree_services(before), name);
     if (!base) {
         if (loader_status(l) == 0)
             loader_problem(l, node_get(extends, "service"), where, true, loader_nearest(l, services, name),
@@ -99,7 +96,7 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
                            loader_label(l, other.file));
         return false;
     }
-    extend_service(l, &other, services, before, base, chain);
+    extend_service(l, &other, services, base, chain);
     struct node *copy = node_copy(l->arena, base->value);
     history_copied(l->history, base->value, copy);
     history_brought(l->history, copy, extends, "extends: service %s", name);
@@ -120,7 +117,7 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
 }
 
 static void extend_service(struct loader *l, const struct scope *scope, struct node *services,
-                           const struct node *before, struct node_entry *entry, const struct chain *up)
+                           struct node_entry *entry, const struct chain *up)
 {
     struct node *extends = node_get(entry->value, "extends");
     struct chain chain = {.up = up, .file = scope->file, .service = entry->key};
@@ -129,16 +126,15 @@ static void extend_service(struct loader *l, const struct scope *scope, struct n
     char *where = arena_printf(l->arena, "services.%s.extends", entry->key);
     if (in_cycle(l, extends ? extends : entry->value, &chain, where) || !node_is(extends, NODE_MAP))
         return;
-    if (!extend_from(l, scope, services, before, entry, extends, &chain, where))
+    if (!extend_from(l, scope, services, entry, extends, &chain, where))
         return;
     history_removed(l->history, entry->value, "extends", extends, NULL, "its values are in the service now");
     node_remove(entry->value, "extends");
 }
 
-void loader_extend(struct loader *l, const struct scope *scope, struct node *document,
-                   const struct node *before)
+void loader_extend(struct loader *l, const struct scope *scope, struct node *document)
 {
     struct node *services = tree_services(document);
     node_foreach_entry (e, services)
-        extend_service(l, scope, services, before, e, NULL);
+        extend_service(l, scope, services, e, NULL);
 }

@@ -109,7 +109,7 @@ int loader_layer(struct loader *l, const struct scope *scope, struct node *docum
         loader_add_included(l, included, tree);
     }
     l->refused = l->diagnostics->error_count > errors;
-    loader_extend(l, scope, canonical, *tree);
+    loader_extend(l, scope, canonical);
     if (!*tree)
         schema_settle(canonical);
     *tree = *tree ? schema_merge_objects(&l->pass, &object_project, *tree, canonical) : canonical;

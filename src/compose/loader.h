@@ -134,8 +134,7 @@ int loader_check(struct loader *loader, struct node *tree, bool partial);
 void loader_drop_same(struct node *tree, const struct node *there);
 void loader_add_included(struct loader *loader, struct node *included, struct node **tree);
 void loader_include(struct loader *loader, const struct scope *scope, struct node *items, struct node **tree);
-void loader_extend(struct loader *loader, const struct scope *scope, struct node *document,
-                   const struct node *before);
+void loader_extend(struct loader *loader, const struct scope *scope, struct node *document);
 
 /* envfile.c, normalize.c, consistency.c, select.c: passes over the merged tree. */
 void loader_env_files(struct loader *loader, struct node *services);
