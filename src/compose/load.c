@@ -107,7 +107,8 @@ static int load_tree(struct loader *l, struct node **ret_tree, struct node **ret
     struct node *name = node_string(l->arena, l->name, l->name_at);
     if (!l->name_at)
         history_made(l->history, name, NULL, "%s", l->name_why);
-    schema_put(l->arena, &object_project, tree, "name", name);
+    if (l->name_at || !l->options->no_interpolate || !l->options->no_normalize)
+        schema_put(l->arena, &object_project, tree, "name", name);
     loader_fill(l, tree);
     if (!l->options->no_normalize)
         loader_normalize(l, tree);
