@@ -21,8 +21,8 @@ def service(i, plain):
       DATABASE_URL: postgres://user:secret@s{group}:5432/app
       LOG_LEVEL: info
     ports:
-      - "{10000 + i}:8080"
-      - "127.0.0.1:{20000 + i}:9090/udp"
+      - "{10000 + i % 20000}:8080"
+      - "127.0.0.1:{20000 + i % 40000}:9090/udp"
     volumes:
       - data{i % 20}:/var/lib/app
       - ./config/{i}:/etc/app:ro
