@@ -1,14 +1,8 @@
 #include "base/omap.h"
 
-enum { SMALL = 16 }; /* up to here a linear search is quicker than hashing */
+#include "base/hash.h"
 
-static uint32_t hash(const char *s)
-{
-    uint32_t h = 2166136261u; /* FNV-1a */
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h;
-}
+enum { SMALL = 16 }; /* up to here a linear search is quicker than hashing */
 
 struct omap *omap_new(const void *owner)
 {
@@ -23,7 +17,8 @@ static size_t find(const struct omap *map, const char *key)
             i++;
         return i;
     }
-    for (size_t s = hash(key) & (map->slot_count - 1); map->slots[s]; s = (s + 1) & (map->slot_count - 1)) {
+    for (size_t s = hash_text(key) & (map->slot_count - 1); map->slots[s];
+         s = (s + 1) & (map->slot_count - 1)) {
         size_t i = map->slots[s] - 1;
         if (strcmp(map->entries[i].key, key) == 0)
             return i;
@@ -33,7 +28,7 @@ static size_t find(const struct omap *map, const char *key)
 
 static void slot_insert(struct omap *map, size_t index)
 {
-    size_t s = hash(map->entries[index].key) & (map->slot_count - 1);
+    size_t s = hash_text(map->entries[index].key) & (map->slot_count - 1);
     while (map->slots[s])
         s = (s + 1) & (map->slot_count - 1);
     map->slots[s] = (uint32_t)index + 1;

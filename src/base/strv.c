@@ -80,14 +80,16 @@ char **strv_new(const void *owner, ...)
 
 char **strv_split(const void *owner, const char *s, char separator)
 {
-    char **v = NULL;
-    for (;;) {
-        const char *end = strchr(s, separator);
-        v = add_owned(owner, v, mem_strndup(NULL, s, end ? (size_t)(end - s) : strlen(s)));
-        if (!end)
-            return v;
-        s = end + 1;
+    size_t count = 1;
+    for (const char *at = s; (at = strchr(at, separator)) != NULL; at++)
+        count++;
+    char **v = mem_array(owner, char *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = strchrnul(s, separator) - s;
+        v[i] = mem_strndup(v, s, n);
+        s += n + 1;
     }
+    return v;
 }
 
 char *strv_join(const void *owner, char *const *v, const char *separator)

@@ -107,12 +107,14 @@ static int print_model(struct app *app, const struct config_options *options, st
         format = CONFIG_JSON;
     else if (!str_is_empty(options->format) && !str_eq(options->format, "yaml"))
         return error_set(err, EINVAL, "unsupported format \"%s\"", options->format);
-    if (!options->explain)
-        text = project_print(app->ctx, project, format);
-    else if (project_explain(app->ctx, project, key, format, &text, err) < 0)
+    if (options->explain && project_explain(app->ctx, project, key, format, &text, err) < 0)
         return -err->code;
     if (options->quiet)
         return 0;
+    if (!options->explain)
+        text = project_print(app->ctx, project, format);
+    if (!text)
+        return error_set(err, EFBIG, "the output is larger than %d MiB", BUFFER_MAX >> 20);
     if (!str_is_empty(options->output))
         return fs_write_file(options->output, text, strlen(text), 0666, false, err);
     fputs(text, stdout);

@@ -2,6 +2,7 @@
 #include "compose/loader.h"
 
 #include "base/str.h"
+#include "data/buffer.h"
 
 struct checker {
     struct loader *loader;
@@ -304,13 +305,13 @@ static bool report_cycle(struct walk *w, uint32_t depth, uint32_t again)
     uint32_t from = 0;
     while (w->stack[from] != again)
         from++;
-    char **names = NULL;
+    struct buffer names = BUFFER_INIT(tmp);
     for (uint32_t i = from; i <= depth; i++)
-        names = strv_add(tmp, names, entries[w->stack[i]].key);
-    names = strv_add(tmp, names, entries[again].key);
+        buffer_printf(&names, "%s -> ", entries[w->stack[i]].key);
+    buffer_add_str(&names, entries[again].key);
     loader_problem(w->loader, entries[again].value,
                    mem_printf(tmp, "services.%s.depends_on", entries[again].key), true, NULL,
-                   "dependency cycle detected: %s", strv_join(tmp, names, " -> "));
+                   "dependency cycle detected: %s", names.data);
     return true;
 }
 

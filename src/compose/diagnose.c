@@ -8,34 +8,58 @@ static void add(struct loader *l, char *text, bool is_error)
     struct diagnostic item = {.text = text, .is_error = is_error};
     mem_append(l->owner, l->diagnostics->items, l->diagnostics->count, item);
     mem_steal(l->diagnostics->items, text);
-    l->diagnostics->error_count += is_error;
+}
+
+/* Counts it; false when there were so many that this one is not shown. */
+static bool is_worded(struct loader *l, bool is_error)
+{
+    if (!is_error)
+        return ++l->warning_count <= LOAD_MAX_WARNINGS;
+    l->report.full = ++l->diagnostics->error_count >= LOAD_MAX_ERRORS;
+    return l->diagnostics->error_count <= LOAD_MAX_ERRORS;
 }
 
 static void problem(struct loader *l, const struct node *at, const char *path, bool is_error,
                     const char *text, const char *hint)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    char place[LOAD_MAX_MESSAGE] = "", whole[LOAD_MAX_MESSAGE];
+    if (at && at->file)
+        snprintf(place, sizeof(place), "%s:%u:%u: ", at->file, at->line, at->col);
+    int n = snprintf(whole, sizeof(whole), "%s%s%s%s", place, path, path && *path ? ": " : "", text);
+    if ((size_t)n >= sizeof(whole))
+        str_copy(whole + sizeof(whole) - 4, 4, "...");
+    /* A mistake that aliases or extends have spread is told once, where it stands. */
+    const char *mark = is_error ? mem_printf(tmp, "%s%s", place, text) : whole;
+    if (omap_has(l->told, mark) || !is_worded(l, is_error))
+        return;
+    if (!is_error || *place)
+        omap_set(l->told, mark, l);
     const struct interpolated *item = is_error ? origin_find(l->record, at) : NULL;
     if (item)
         hint = mem_printf(tmp, "the value comes %s%s%s", origin_describe(tmp, l->record, item),
                           hint ? "\n" : "", hint ? hint : "");
-    char *place =
-        at && at->file ? mem_printf(tmp, "%s:%u:%u: ", at->file, at->line, at->col) : mem_strdup(tmp, "");
-    char *whole = mem_printf(tmp, "%s%s%s%s", place, path, path && *path ? ": " : "", text);
-    /* A mistake that aliases or extends have spread is told once, where it stands. */
-    const char *mark = is_error ? mem_printf(tmp, "%s%s", place, text) : whole;
-    if (omap_has(l->told, mark))
-        return;
-    if (!is_error || *place)
-        omap_set(l->told, mark, l);
     if (is_error && !error_is_set(l->err)) {
         error_set(l->err, EINVAL, "%s", whole);
         if (hint)
             error_hint(l->err, "%s", hint);
-        l->diagnostics->error_count++;
         return;
     }
-    add(l, mem_printf(l->owner, hint ? "%s\n%s" : "%s", whole, hint), is_error);
+    add(l,
+        hint ? mem_printf(l->owner, "%s\n%.*s", whole, LOAD_MAX_MESSAGE, hint) : mem_strdup(l->owner, whole),
+        is_error);
+}
+
+static void say_left_out(struct loader *l, size_t count, size_t shown, const char *what, bool is_error)
+{
+    if (count > shown)
+        add(l, mem_printf(l->owner, "%zu more %s are not shown", count - shown, what), is_error);
+}
+
+void loader_report_end(struct loader *l)
+{
+    say_left_out(l, l->warning_count, LOAD_MAX_WARNINGS, "warnings", false);
+    say_left_out(l, l->diagnostics->error_count, LOAD_MAX_ERRORS, "errors", true);
 }
 
 static void report_problem(struct schema_report *report, const struct node *at, const char *path,
@@ -88,6 +112,17 @@ int loader_env_error(struct loader *l, const char *path, struct error *err)
 void loader_failed(struct loader *l, struct error *failed)
 {
     problem(l, NULL, "", true, failed->text, failed->hint[0] ? failed->hint : NULL);
+}
+
+bool loader_has_room(struct loader *l, const struct node *at)
+{
+    if (!arena_is_full(l->arena))
+        return true;
+    if (!l->out_of_room)
+        loader_problem(l, at, "", true, NULL,
+                       "variables and env files make the project too large for the size of its files");
+    l->out_of_room = true;
+    return false;
 }
 
 int loader_status(const struct loader *l)

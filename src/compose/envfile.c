@@ -20,6 +20,21 @@ static const char *lookup(const struct template_scope *scope, const char *name)
     return value ? value : node_get_text(s->own, name);
 }
 
+/* What files say counts again for each service that reads them. */
+static bool is_within_limit(struct loader *l, const struct node *at, const char *where, size_t size,
+                            const struct omap *values)
+{
+    bool before = l->env_bytes <= LOAD_MAX_ENV_FILES;
+    l->env_bytes += size;
+    omap_foreach (e, values)
+        l->env_bytes += sizeof(*e) + strlen(e->value);
+    bool within = l->env_bytes <= LOAD_MAX_ENV_FILES;
+    if (before && !within)
+        loader_problem(l, at, where, true, NULL, "the env files of all services say more than %d MiB",
+                       LOAD_MAX_ENV_FILES >> 20);
+    return within;
+}
+
 /* What env files say: the values that later ones see, and a node for each with its place. */
 struct values {
     struct omap *texts;
@@ -55,7 +70,9 @@ static void read_values(struct loader *l, const struct node *at, const char *whe
     struct error err = ERROR_INIT;
     struct omap *lines = omap_new(tmp);
     char *text;
-    size_t size;
+    size_t size = 0;
+    if (l->env_bytes > LOAD_MAX_ENV_FILES || !loader_has_room(l, at))
+        return;
     int r = fs_read_file(tmp, path, DOTENV_MAX_SIZE, &text, &size, &err);
     if (r == FS_ABSENT && !required)
         return;
@@ -72,7 +89,7 @@ static void read_values(struct loader *l, const struct node *at, const char *whe
     if (r < 0) {
         loader_env_error(l, path, &err);
         loader_failed(l, &err);
-    } else {
+    } else if (is_within_limit(l, at, where, size, values->texts)) {
         add_nodes(l, path, lines, values);
     }
 }
@@ -140,7 +157,7 @@ static void resolve_environment(struct loader *l, struct node *service)
 {
     node_foreach_entry (e, node_get(service, "environment")) {
         const char *value = e->value->kind == NODE_NULL ? omap_get(l->environment, e->key) : NULL;
-        if (!value)
+        if (!value || !loader_has_room(l, e->value))
             continue;
         struct node *node = node_string(l->arena, value, e->value);
         origin_interpolated(l->record, node, arena_printf(l->arena, "$%s", e->key), l->environment);

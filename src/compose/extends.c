@@ -20,16 +20,18 @@ static bool in_cycle(struct loader *l, const struct node *at, const struct chain
     unsigned depth = 0;
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *text = mem_printf(tmp, "%s in %s", chain->service, loader_label(l, chain->file));
-    for (const struct chain *c = chain->up; c; c = c->up) {
+    for (const struct chain *c = chain->up; c; c = c->up, depth++) {
         text = mem_printf(tmp, "%s in %s\n  extends %s", c->service, loader_label(l, c->file), text);
-        if ((str_eq(c->file, chain->file) && str_eq(c->service, chain->service)) ||
-            ++depth > LOAD_MAX_DEPTH) {
+        if (str_eq(c->file, chain->file) && str_eq(c->service, chain->service)) {
             if (!l->refused)
                 loader_problem(l, at, path, true, NULL, "Circular reference:\n  %s", text);
             return true;
         }
     }
-    return false;
+    if (depth > LOAD_MAX_DEPTH)
+        loader_problem(l, at, path, true, NULL, "services extend each other more than %d deep",
+                       LOAD_MAX_DEPTH);
+    return depth > LOAD_MAX_DEPTH;
 }
 
 /* The canonical tree of a file that is extended from, read once. */
@@ -58,10 +60,23 @@ static struct node *extended_file(struct loader *l, const struct scope *scope, c
         if (canonical)
             tree = tree ? schema_merge_objects(&l->pass, &object_project, tree, canonical) : canonical;
     }
+    saved.expanded = l->pass.expanded;
     l->pass = saved;
     if (tree)
         omap_set(scope->extended, scope->file, tree);
     return tree;
+}
+
+/* Many services that extend a large one could make any amount of copies. */
+static bool may_copy(struct loader *l, const struct node *at, const struct node *base, const char *where)
+{
+    if (l->copied > LOAD_MAX_COPIES)
+        return false;
+    l->copied += node_weight(base);
+    if (l->copied > LOAD_MAX_COPIES)
+        loader_problem(l, at, where, true, NULL, "services that are extended make more than %d values",
+                       LOAD_MAX_COPIES);
+    return l->copied <= LOAD_MAX_COPIES;
 }
 
 /* Ret: whether there was something to start from; an empty service is none, and the reference stays. */
@@ -97,6 +112,8 @@ static bool extend_from(struct loader *l, const struct scope *scope, struct node
         return false;
     }
     extend_service(l, &other, services, base, chain);
+    if (!may_copy(l, extends, base->value, where))
+        return false;
     struct node *copy = node_copy(l->arena, base->value);
     history_copied(l->history, base->value, copy);
     history_brought(l->history, copy, extends, "extends: service %s", name);

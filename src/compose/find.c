@@ -57,6 +57,9 @@ static int add_file(struct loader *l, struct omap *environment, struct omap *val
         return error_set(err, ENOENT, "couldn't find env file: %s", path);
     if (r < 0)
         return error_wrap(err, "env file");
+    if ((l->env_bytes += size) > LOAD_MAX_ENV_FILES)
+        return error_set(err, E2BIG, "env file %s: with it, env files have more than %d MiB", path,
+                         LOAD_MAX_ENV_FILES >> 20);
     if (strlen(text) != size)
         return error_set(err, EINVAL, "env file %s: has NUL characters", path);
     struct omap *lines = omap_new(tmp);
@@ -160,6 +163,8 @@ static int add_dot_env(struct loader *l, const char *dir, struct error *err)
             return r;
     }
     if (given) {
+        if (strv_len(given) > LOAD_MAX_FILES)
+            return error_set(err, E2BIG, "more than %d env files", LOAD_MAX_FILES);
         for (; *given; given++)
             files = strv_add(l->arena, files, path_join(l->arena, l->cwd, *given));
     } else if (!disabled) {
@@ -233,7 +238,8 @@ static int take_files(struct loader *l, struct error *err)
     if (!given && !listed)
         return discover(l, err);
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    for (char *rest = given ? NULL : mem_strdup(tmp, listed); rest;) {
+    unsigned count = 0;
+    for (char *rest = given ? NULL : mem_strdup(tmp, listed); rest && count <= LOAD_MAX_FILES; count++) {
         char *end = strstr(rest, separator ? separator : ":");
         if (end)
             *end = '\0';
@@ -241,6 +247,8 @@ static int take_files(struct loader *l, struct error *err)
             given = strv_add(tmp, given, rest);
         rest = end ? end + strlen(separator ? separator : ":") : NULL;
     }
+    if (strv_len(given) > LOAD_MAX_FILES)
+        return error_set(err, E2BIG, "more than %d Compose files", LOAD_MAX_FILES);
     for (; given && *given; given++) {
         int r = loader_refuse_remote(*given, err);
         if (r < 0)

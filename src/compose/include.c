@@ -12,6 +12,8 @@ static struct omap *copy_environment(struct loader *l, const struct omap *from)
 {
     struct omap *copy = omap_new(l->arena);
     omap_foreach (e, from)
+        l->env_bytes += sizeof(*e) + strlen(e->key); /* so that there is an end to copies of a large one */
+    omap_foreach (e, from)
         omap_set(copy, e->key, e->value); /* the same text: it came from the same place */
     return copy;
 }
@@ -21,14 +23,17 @@ static bool in_cycle(struct loader *l, const struct node *at, const struct scope
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
     char *chain = mem_strdup(tmp, loader_label(l, path));
     unsigned depth = 0;
-    for (const struct scope *s = scope; s; s = s->up) {
+    for (const struct scope *s = scope; s; s = s->up, depth++) {
         chain = mem_printf(tmp, "%s\n include %s", loader_label(l, s->file), chain);
-        if (str_eq(s->file, path) || ++depth > LOAD_MAX_DEPTH) {
+        if (str_eq(s->file, path)) {
             loader_problem(l, at, "include", true, NULL, "include cycle detected:\n%s", chain);
             return true;
         }
     }
-    return false;
+    if (depth > LOAD_MAX_DEPTH)
+        loader_problem(l, at, "include", true, NULL, "files include each other more than %d deep",
+                       LOAD_MAX_DEPTH);
+    return depth > LOAD_MAX_DEPTH;
 }
 
 static char **env_files_of(struct loader *l, const struct scope *scope, const struct node *item,
@@ -141,6 +146,12 @@ static void include_one(struct loader *l, const struct scope *scope, const struc
             loader_problem(l, paths->list.items[i], "include", true, err.hint, "%s", err.text);
             return;
         }
+    }
+    if (l->env_bytes > LOAD_MAX_ENV_FILES) {
+        loader_problem(l, item, "include", true, NULL,
+                       "env files and the environments of includes have more than %d MiB",
+                       LOAD_MAX_ENV_FILES >> 20);
+        return;
     }
     char *first = path_join(l->arena, scope->dir, paths->list.items[0]->text);
     struct scope inner = {

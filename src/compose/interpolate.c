@@ -39,6 +39,8 @@ static void walk(struct reader *reader, struct node *node)
         struct error err = ERROR_INIT;
         char *text;
         reader->node = node;
+        if (!loader_has_room(l, node))
+            return;
         if (template_expand(NULL, node->text, &reader->scope, &text, &err) < 0) {
             loader_problem(l, node, schema_path_text(l->arena, reader->path), true,
                            err.hint[0] ? err.hint : NULL, "%s", err.text);

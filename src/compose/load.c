@@ -165,6 +165,7 @@ int project_load(const void *owner, const struct load_options *options, struct p
     } else if (r < 0) {
         diagnostics->error_count++;
     }
+    loader_report_end(&l);
     if (r != 0) {
         if (err)
             *err = first;

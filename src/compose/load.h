@@ -4,6 +4,7 @@
  * extend, merge, check, normalise, bind. Reads files and the environment it is given; changes nothing.
  */
 #include "base/error.h"
+#include "data/buffer.h"
 #include "model/project.h"
 
 struct load_options {
@@ -67,5 +68,6 @@ enum config_format { CONFIG_YAML, CONFIG_JSON };
 int project_explain(const void *owner, const struct project *project, const char *key,
                     enum config_format format, char **ret, struct error *err);
 
-/* What `compote config` prints, as one talloc string, in docker compose's form. */
+/* What `compote config` prints, as one talloc string, in docker compose's form; NULL when it is larger than
+ * BUFFER_MAX. */
 char *project_print(const void *owner, const struct project *project, enum config_format format);

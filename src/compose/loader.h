@@ -13,7 +13,15 @@
 #include "data/template.h"
 #include "model/tables.h"
 
-enum { LOAD_MAX_FILES = 1000, LOAD_MAX_DEPTH = 50 };
+enum {
+    LOAD_MAX_FILES = 1000,
+    LOAD_MAX_DEPTH = 50,            /* of includes, and of extends */
+    LOAD_MAX_ERRORS = 100,          /* that are worded; the others are counted */
+    LOAD_MAX_WARNINGS = 1000,       /* the same */
+    LOAD_MAX_MESSAGE = 2000,        /* bytes */
+    LOAD_MAX_ENV_FILES = 256 << 20, /* bytes of .env, env_file and label_file with their values */
+    LOAD_MAX_COPIES = 4 << 20,      /* values that extends may copy (node_weight) */
+};
 
 /* Where a variable's value stands. */
 struct place {
@@ -58,7 +66,9 @@ struct loader {
     const struct node *name_at; /* where the files say it; NULL: `name_why` */
     const char *name_why;
     unsigned file_count;
-    bool refused; /* the document that is extended lacks what had errors */
+    bool refused;                            /* the document that is extended lacks what had errors */
+    bool out_of_room;                        /* was said */
+    size_t warning_count, copied, env_bytes; /* see the limits above */
 };
 
 struct scope {
@@ -71,6 +81,7 @@ struct scope {
 
 /* diagnose.c: problems become diagnostics; the first error goes to err. */
 void loader_report_init(struct loader *loader);
+void loader_report_end(struct loader *loader); /* says how many there were beyond those that are shown */
 void loader_problem(struct loader *loader, const struct node *at, const char *path, bool is_error,
                     const char *hint, const char *fmt, ...) PRINTF_LIKE(6, 7);
 /* A hint with the key of the map that comes nearest to `name`; NULL when none is near. */
@@ -83,6 +94,8 @@ void loader_failed(struct loader *loader,
 void loader_unset(struct loader *loader, const struct node *at, const char *path, const char *name);
 /* 0, or the first error's code: whether anything was reported as an error. */
 int loader_status(const struct loader *loader);
+/* False, which is said once, when what was read and made of it takes too much memory to go on. */
+bool loader_has_room(struct loader *loader, const struct node *at);
 
 /* find.c: files, project directory and environment. LOAD_NO_FILE when there is no file. */
 int loader_find(struct loader *loader, struct error *err);

@@ -60,10 +60,13 @@ static void add_dependency(struct loader *l, struct node *service, const char *n
     node_set(l->arena, depends, name, map);
 }
 
-/* Part of `text` before the first colon. */
-static const char *before_colon(struct loader *l, const char *text)
+/* A service that an element NAME[:...] of a list names; without interpolation it need not be a string. */
+static void depend_on_item(struct loader *l, struct node *service, const struct node *item, bool restart,
+                           const char *why)
 {
-    return arena_strndup(l->arena, text, strcspn(text, ":"));
+    const char *text = node_text(item);
+    if (text && !str_starts(text, "container:"))
+        add_dependency(l, service, arena_strndup(l->arena, text, strcspn(text, ":")), item, restart, why);
 }
 
 static void imply_dependencies(struct loader *l, struct node *service)
@@ -71,8 +74,7 @@ static void imply_dependencies(struct loader *l, struct node *service)
     static const char *const namespaces[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
     const struct node *links = node_get(service, "links"), *from = node_get(service, "volumes_from");
     node_foreach_item (i, links)
-        add_dependency(l, service, before_colon(l, links->list.items[i]->text), links->list.items[i], true,
-                       "a link starts after what it links to");
+        depend_on_item(l, service, links->list.items[i], true, "a link starts after what it links to");
     for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
         const struct node *value = node_get(service, namespaces[i]);
         const char *name = str_after(node_text(value), "service:");
@@ -80,9 +82,7 @@ static void imply_dependencies(struct loader *l, struct node *service)
             add_dependency(l, service, name, value, true, "a shared namespace must be there before");
     }
     node_foreach_item (i, from)
-        if (!str_starts(from->list.items[i]->text, "container:"))
-            add_dependency(l, service, before_colon(l, from->list.items[i]->text), from->list.items[i], false,
-                           "volumes_from needs its container");
+        depend_on_item(l, service, from->list.items[i], false, "volumes_from needs its container");
 }
 
 static void normalize_build(struct loader *l, struct node *service)
@@ -95,17 +95,18 @@ static void normalize_build(struct loader *l, struct node *service)
               "the default of build");
     bool raw = l->options->no_interpolate;
     struct node *args = node_get(build, "args");
-    for (uint32_t i = node_is(args, NODE_MAP) ? args->map.count : 0; i-- > 0;) {
-        struct node_entry *e = &args->map.entries[i];
+    node_foreach_entry (e, args) {
         const char *value = e->value->kind == NODE_NULL && !raw ? omap_get(l->environment, e->key) : NULL;
-        if (value) {
+        if (value && loader_has_room(l, e->value)) {
             e->value = node_string(l->arena, value, e->value);
             origin_interpolated(l->record, e->value, arena_printf(l->arena, "$%s", e->key), l->environment);
         } else if (e->value->kind == NODE_NULL) {
             history_removed(l->history, args, e->key, e->value, e->value, "no variable gives it a value");
-            node_remove(args, e->key);
+            e->value = NULL;
         }
     }
+    if (node_is(args, NODE_MAP))
+        node_compact(args);
     uint32_t kept = 0; /* a list stays one when variables are not replaced */
     node_foreach_item (i, args)
         if (!node_text(args->list.items[i]) || strchr(args->list.items[i]->text, '='))

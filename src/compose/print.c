@@ -17,7 +17,7 @@ static char *escape_dollars(const void *owner, const char *text, size_t size)
         size -= n;
     }
     buffer_add(&out, text, size);
-    return out.data;
+    return out.full ? NULL : out.data;
 }
 
 static int by_key(const void *a, const void *b)
@@ -67,7 +67,7 @@ char *project_print(const void *owner, const struct project *project, enum confi
             json_write(&out, shown, false);
         else
             yaml_write(&out, shown);
-        return mem_strndup(owner, out.data, out.size);
+        return out.full ? NULL : mem_strndup(owner, out.data, out.size);
     }
     if (json) {
         sort_top(arena, project->tree, shown);
@@ -75,5 +75,5 @@ char *project_print(const void *owner, const struct project *project, enum confi
     } else {
         yaml_write(&out, shown);
     }
-    return escape_dollars(owner, out.data, out.size);
+    return out.full ? NULL : escape_dollars(owner, out.data, out.size);
 }

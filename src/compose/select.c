@@ -19,46 +19,50 @@ static char **split_trimmed(const void *owner, const char *list)
     return words;
 }
 
-static char **active_profiles(struct loader *l, const struct node *services, char *const *wanted)
+static struct omap *active_profiles(struct loader *l, const struct node *services, char *const *wanted)
 {
-    char **active = NULL;
+    struct omap *active = omap_new(l->arena);
     const char *listed = omap_get(l->environment, "COMPOSE_PROFILES");
-    if (l->options->profiles)
-        active = strv_dup(l->arena, l->options->profiles);
-    else if (!str_is_empty(listed))
-        active = split_trimmed(l->arena, listed);
+    char **named = l->options->profiles;
+    if (!named && !str_is_empty(listed))
+        named = split_trimmed(l->arena, listed);
+    for (; named && *named; named++)
+        omap_set(active, *named, active);
     for (; wanted && *wanted; wanted++) {
         const struct node *profiles = node_get(node_get(services, *wanted), "profiles");
         node_foreach_item (i, profiles)
-            active = strv_add(l->arena, active, profiles->list.items[i]->text);
+            omap_set(active, profiles->list.items[i]->text, active);
     }
     return active;
 }
 
-static bool is_active(const struct node *service, char *const *active)
+static bool is_active(const struct node *service, const struct omap *active)
 {
     const struct node *profiles = node_get(service, "profiles");
-    if (!node_is(profiles, NODE_LIST) || profiles->list.count == 0 || strv_contains(active, "*"))
+    if (!node_is(profiles, NODE_LIST) || profiles->list.count == 0 || omap_has(active, "*"))
         return true;
     node_foreach_item (i, profiles) {
         const char *profile = profiles->list.items[i]->text;
-        if (strv_contains(active, profile) || (!*profile && strv_len(active) == 0))
+        if (omap_has(active, profile) || (!*profile && active->count == 0))
             return true;
     }
     return false;
 }
 
-/* Marks `name` and what it depends on in `chosen`. */
-static void choose(struct loader *l, const struct node *services, const char *name, struct omap *chosen)
+static void choose(const struct node *services, const char *name, struct omap *chosen)
 {
-    const struct node *service = node_get(services, name);
-    if (!service || omap_has(chosen, name))
-        return;
-    omap_set(chosen, name, chosen);
-    if (!l->options->with_dependencies)
-        return;
-    node_foreach_entry (e, node_get(service, "depends_on"))
-        choose(l, services, e->key, chosen);
+    if (node_get(services, name))
+        omap_set(chosen, name, chosen);
+}
+
+/* Adds what the chosen services depend on, and what those do: the set grows while it is walked through. */
+static void choose_dependencies(const struct node *services, struct omap *chosen)
+{
+    for (size_t i = 0; i < chosen->count; i++) {
+        const struct node *service = node_get(services, chosen->entries[i].key);
+        node_foreach_entry (e, node_get(service, "depends_on"))
+            choose(services, e->key, chosen);
+    }
 }
 
 /* Names from the command line, with patterns replaced by what they match. */
@@ -122,7 +126,9 @@ void loader_select(struct loader *l, struct node *tree, struct node *rest)
     if (!l->options->services)
         return;
     for (char **w = wanted_services(l, services); w && *w; w++)
-        choose(l, services, *w, chosen);
+        choose(services, *w, chosen);
+    if (l->options->with_dependencies)
+        choose_dependencies(services, chosen);
     sort_out(l, tree, rest, is_chosen, chosen, "not among the services that were named");
 }
 

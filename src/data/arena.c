@@ -1,25 +1,56 @@
 #include "data/arena.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { FIRST_BLOCK = 16 * 1024, LAST_BLOCK = 1024 * 1024, ALIGN = 8 };
 
+/* Outside of talloc, which gives nothing of 256 MiB and more: the table of a map can take that. */
+struct large {
+    struct large *next;
+    max_align_t data[];
+};
+
 struct arena {
-    char *next;   /* free room in the newest block */
-    size_t left;  /* bytes there */
+    char *next;  /* free room in the newest block */
+    size_t left; /* bytes there */
+    size_t used, allowed;
+    struct large *large;
     size_t block; /* size of the next block: they double, so that small trees stay small */
 };
 
+static int free_large(struct arena *arena)
+{
+    while (arena->large) {
+        struct large *next = arena->large->next;
+        free(arena->large);
+        arena->large = next;
+    }
+    return 0;
+}
+
 struct arena *arena_new(const void *owner)
 {
-    return mem_new(owner, struct arena);
+    struct arena *arena = mem_new(owner, struct arena);
+    arena->allowed = ARENA_ALWAYS;
+    talloc_set_destructor(arena, free_large);
+    return arena;
+}
+
+static void *alloc_large(struct arena *arena, size_t size)
+{
+    struct large *large = mem_check(calloc(1, sizeof(*large) + size));
+    large->next = arena->large;
+    arena->large = large;
+    return large->data;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    arena->used += size;
     if (size > FIRST_BLOCK / 4)
-        return mem_check(talloc_zero_size(arena, size));
+        return alloc_large(arena, size);
     if (size > arena->left) {
         arena->block = arena->block ? arena->block : FIRST_BLOCK;
         arena->next = mem_check(talloc_size(arena, arena->block));
@@ -31,6 +62,16 @@ void *arena_alloc(struct arena *arena, size_t size)
     arena->next += size;
     arena->left -= size;
     return memset(p, 0, size);
+}
+
+void arena_allow(struct arena *arena, size_t input_size)
+{
+    arena->allowed += input_size * ARENA_FACTOR;
+}
+
+bool arena_is_full(const struct arena *arena)
+{
+    return arena->used > arena->allowed;
 }
 
 char *arena_strndup(struct arena *arena, const char *s, size_t n)

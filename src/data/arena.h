@@ -7,10 +7,19 @@
  */
 #include "base/mem.h"
 
+#include <stdbool.h>
+
 struct arena;
 
 struct arena *arena_new(const void *owner);
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for any type */
+/*
+ * What is made of an input may take a constant times its size: each input adds to what an arena allows. The
+ * arena gives more than that; whoever makes values in a loop asks whether it is full.
+ */
+enum { ARENA_ALWAYS = 256 << 20, ARENA_FACTOR = 64 };
+void arena_allow(struct arena *arena, size_t input_size);
+bool arena_is_full(const struct arena *arena);
 char *arena_strndup(struct arena *arena, const char *s, size_t n);
 char *arena_strdup(struct arena *arena, const char *s); /* NULL stays NULL */
 char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);

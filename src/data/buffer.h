@@ -2,10 +2,15 @@
 /* A text that grows, always ended by a NUL. The bytes belong to the owner given at the start. */
 #include "base/mem.h"
 
+#include <stdbool.h>
+
+enum { BUFFER_MAX = 255 << 20 }; /* talloc does not give more */
+
 struct buffer {
     const void *owner;
     char *data;
     size_t size, room;
+    bool full; /* something did not fit and was left out */
 };
 
 #define BUFFER_INIT(owner_)                                                                                  \

@@ -11,7 +11,7 @@ struct parser {
     struct template_scope scope; /* ours: the outer scope, then the values so far */
     const struct template_scope *outer;
     struct omap *values;
-    TALLOC_CTX *tmp;
+    TALLOC_CTX *tmp; /* of one statement */
 };
 
 static const char *lookup(const struct template_scope *scope, const char *name)
@@ -192,10 +192,11 @@ static void set_value(struct omap *values, struct omap *lines, const char *key, 
 int dotenv_parse(const char *text, const struct template_scope *scope, struct omap *values,
                  struct omap *lines, struct error *err)
 {
-    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
-    struct parser p = {.at = without_bom(text), .line = 1, .outer = scope, .values = values, .tmp = tmp};
+    struct parser p = {.at = without_bom(text), .line = 1, .outer = scope, .values = values};
     p.scope = (struct template_scope){.lookup = lookup, .unset = unset, .data = &p};
+    size_t size = 0;
     while (find_statement(&p)) {
+        cleanup_ctx TALLOC_CTX *tmp = p.tmp = mem_ctx();
         char *key, *value;
         bool bare = false;
         unsigned line = p.line;
@@ -211,6 +212,10 @@ int dotenv_parse(const char *text, const struct template_scope *scope, struct om
         r = read_value(&p, &value, err);
         if (r < 0)
             return str_starts(err ? err->text : "", "line ") ? r : error_wrap(err, "line %u", line);
+        size += strlen(value);
+        if (size > DOTENV_MAX_VALUES)
+            return error_set(err, E2BIG, "line %u: variables make the values larger than %d MiB", line,
+                             DOTENV_MAX_VALUES >> 20);
         set_value(values, lines, key, value, line);
     }
     return 0;

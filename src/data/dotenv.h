@@ -8,7 +8,10 @@
 #include "base/omap.h"
 #include "data/template.h"
 
-enum { DOTENV_MAX_SIZE = 4 << 20 };
+enum {
+    DOTENV_MAX_SIZE = 32 << 20,   /* bytes in a file */
+    DOTENV_MAX_VALUES = 64 << 20, /* bytes that its values may become */
+};
 
 /*
  * Adds what `text` says to `values` (strings). Variables in values are looked up in `scope` first, then among

@@ -1,6 +1,6 @@
 #include "data/node.h"
 
-#include "base/str.h"
+#include "base/hash.h"
 
 enum { SMALL = 12 }; /* maps up to this size are searched from front to back */
 
@@ -49,17 +49,9 @@ void node_list_add(struct arena *arena, struct node *list, struct node *item)
     list->list.items[list->list.count++] = item;
 }
 
-static uint32_t hash(const char *s)
-{
-    uint32_t h = 2166136261u; /* FNV-1a */
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h;
-}
-
 static void slot_insert(struct node *map, uint32_t index)
 {
-    uint32_t s = hash(map->map.entries[index].key) & (map->map.slot_count - 1);
+    uint32_t s = hash_text(map->map.entries[index].key) & (map->map.slot_count - 1);
     while (map->map.slots[s])
         s = (s + 1) & (map->map.slot_count - 1);
     map->map.slots[s] = index + 1;
@@ -76,7 +68,7 @@ struct node_entry *node_entry(const struct node *map, const char *key)
         return NULL;
     }
     uint32_t mask = map->map.slot_count - 1;
-    for (uint32_t s = hash(key) & mask; map->map.slots[s]; s = (s + 1) & mask)
+    for (uint32_t s = hash_text(key) & mask; map->map.slots[s]; s = (s + 1) & mask)
         if (strcmp(map->map.entries[map->map.slots[s] - 1].key, key) == 0)
             return &map->map.entries[map->map.slots[s] - 1];
     return NULL;
@@ -136,6 +128,17 @@ void node_reindex(struct node *map)
         slot_insert(map, i);
 }
 
+void node_compact(struct node *map)
+{
+    uint32_t kept = 0, count = map->map.count;
+    for (uint32_t i = 0; i < count; i++)
+        if (map->map.entries[i].value)
+            map->map.entries[kept++] = map->map.entries[i];
+    map->map.count = kept;
+    if (kept != count)
+        node_reindex(map);
+}
+
 void node_remove(struct node *map, const char *key)
 {
     struct node_entry *e = node_entry(map, key);
@@ -151,19 +154,23 @@ void node_drop_reset(struct node *tree)
 {
     node_foreach_item (i, tree)
         node_drop_reset(tree->list.items[i]);
-    if (!node_is(tree, NODE_MAP))
-        return;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < tree->map.count; i++) {
-        if (tree->map.entries[i].value->tag == NODE_RESET)
-            continue;
-        node_drop_reset(tree->map.entries[i].value);
-        tree->map.entries[kept++] = tree->map.entries[i];
+    node_foreach_entry (e, tree) {
+        if (e->value->tag == NODE_RESET)
+            e->value = NULL;
+        else
+            node_drop_reset(e->value);
     }
-    if (kept != tree->map.count) {
-        tree->map.count = kept;
-        node_reindex(tree);
-    }
+    if (node_is(tree, NODE_MAP))
+        node_compact(tree);
+}
+
+/* Lists and maps are full at each power of two. */
+static size_t room_for(uint32_t count)
+{
+    size_t room = 1;
+    while (room < count)
+        room *= 2;
+    return room;
 }
 
 struct node *node_copy(struct arena *arena, const struct node *node)
@@ -171,22 +178,35 @@ struct node *node_copy(struct arena *arena, const struct node *node)
     struct node *copy = arena_new_object(arena, struct node);
     *copy = *node;
     if (node->kind == NODE_LIST) {
-        copy->list.count = 0;
-        copy->list.items = NULL;
+        copy->list.items = arena_array(arena, struct node *, room_for(node->list.count));
         node_foreach_item (i, node)
-            node_list_add(arena, copy, node_copy(arena, node->list.items[i]));
+            copy->list.items[i] = node_copy(arena, node->list.items[i]);
     } else if (node->kind == NODE_MAP) {
-        copy->map.entries = NULL;
-        copy->map.count = 0;
+        copy->map.entries = arena_array(arena, struct node_entry, room_for(node->map.count));
         copy->map.slots = NULL;
-        node_foreach_entry (e, node) {
-            struct node_entry *added = node_set(arena, copy, e->key, node_copy(arena, e->value));
-            added->row = e->row;
-            added->line = e->line;
-            added->col = e->col;
+        for (uint32_t i = 0; i < node->map.count; i++) {
+            copy->map.entries[i] = node->map.entries[i];
+            copy->map.entries[i].value = node_copy(arena, node->map.entries[i].value);
         }
+        if (copy->map.count > SMALL)
+            rebuild(arena, copy);
     }
     return copy;
+}
+
+static size_t text_weight(const char *text)
+{
+    return text ? strlen(text) / 32 : 0;
+}
+
+size_t node_weight(const struct node *node)
+{
+    size_t n = 1 + text_weight(node->text);
+    node_foreach_item (i, node)
+        n += node_weight(node->list.items[i]);
+    node_foreach_entry (e, node)
+        n += text_weight(e->key) + node_weight(e->value);
+    return n;
 }
 
 bool node_equal(const struct node *a, const struct node *b)

@@ -53,6 +53,7 @@ struct node *node_int(struct arena *arena, int64_t value, const struct node *at)
 struct node *node_bool(struct arena *arena, bool value, const struct node *at);
 struct node *node_copy(struct arena *arena, const struct node *node); /* deep */
 bool node_equal(const struct node *a, const struct node *b);          /* by value; order in maps is ignored */
+size_t node_weight(const struct node *node); /* how much there is of it: its values and, by length, texts */
 
 void node_list_add(struct arena *arena, struct node *list, struct node *item);
 
@@ -61,9 +62,10 @@ struct node *node_get(const struct node *map, const char *key);
 struct node_entry *node_entry(const struct node *map, const char *key);
 /* Replaces or appends; the key is not copied. Returns the entry, valid until the map grows. */
 struct node_entry *node_set(struct arena *arena, struct node *map, const char *key, struct node *value);
-void node_remove(struct node *map, const char *key);
-void node_reindex(struct node *map);     /* after entries were moved by hand */
-void node_drop_reset(struct node *tree); /* removes the entries marked !reset, at any depth */
+void node_remove(struct node *map, const char *key); /* linear */
+void node_compact(struct node *map);                 /* removes all entries whose value was set to NULL */
+void node_reindex(struct node *map);                 /* after entries were moved by hand */
+void node_drop_reset(struct node *tree);             /* removes the entries marked !reset, at any depth */
 
 /* Text of a string node, else NULL. */
 static inline const char *node_text(const struct node *node)

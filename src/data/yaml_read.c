@@ -19,8 +19,8 @@ struct reader {
     size_t size;
     yaml_parser_t parser;
     yaml_event_t event;
-    struct omap *anchors; /* name -> struct node *, NULL while it is being read */
-    size_t nodes, alias_nodes;
+    struct omap *anchors;        /* name -> struct node *, NULL while it is being read */
+    size_t weight, alias_weight; /* of what the file says, and of what aliases add (node_weight) */
     struct error *err;
 };
 
@@ -117,6 +117,7 @@ static int read_scalar(struct reader *r, struct node **ret)
     const char *text = (const char *)r->event.data.scalar.value,
                *tag = (const char *)r->event.data.scalar.tag;
     size_t length = r->event.data.scalar.length;
+    r->weight += length / 32;
     if (memchr(text, '\0', length))
         return fail(r, r->event.start_mark, "a NUL character, which no value can hold");
     struct node *node = make(r, NODE_STRING);
@@ -146,16 +147,6 @@ static int read_scalar(struct reader *r, struct node **ret)
     return 0;
 }
 
-static size_t node_size(const struct node *node)
-{
-    size_t n = 1;
-    node_foreach_item (i, node)
-        n += node_size(node->list.items[i]);
-    node_foreach_entry (e, node)
-        n += node_size(e->value);
-    return n;
-}
-
 static int unknown_anchor(struct reader *r, const char *name)
 {
     const char **names = arena_array(r->arena, const char *, r->anchors->count + 1);
@@ -179,10 +170,10 @@ static int read_alias(struct reader *r, struct node **ret)
     if (!node)
         return omap_has(r->anchors, name) ? fail(r, r->event.start_mark, "anchor '%s' contains itself", name)
                                           : unknown_anchor(r, name);
-    r->alias_nodes += node_size(node);
-    if (r->alias_nodes > YAML_MAX_ALIAS_NODES + 10 * r->nodes)
+    r->alias_weight += node_weight(node);
+    if (r->alias_weight > YAML_MAX_ALIAS_WEIGHT + 10 * r->weight)
         return fail(r, r->event.start_mark, "aliases make the document too large (over %d values)",
-                    YAML_MAX_ALIAS_NODES);
+                    YAML_MAX_ALIAS_WEIGHT);
     *ret = node_copy(r->arena, node);
     node_drop_reset(*ret); /* what a mark takes away, it takes away where the anchor stands */
     return 0;
@@ -303,8 +294,9 @@ static int read_node(struct reader *r, unsigned depth, struct node **ret)
 {
     if (depth > YAML_MAX_DEPTH)
         return fail(r, r->event.start_mark, "nested more than %d deep", YAML_MAX_DEPTH);
-    if (++r->nodes > YAML_MAX_NODES)
-        return fail(r, r->event.start_mark, "more than %d values in a file", YAML_MAX_NODES);
+    r->weight++;
+    if (arena_is_full(r->arena))
+        return fail(r, r->event.start_mark, "what is said takes too much memory for the size of the file");
     const yaml_char_t *anchor = NULL, *tag = NULL;
     enum node_kind kind = NODE_NULL;
     int e = 0;
@@ -344,16 +336,34 @@ static int read_node(struct reader *r, unsigned depth, struct node **ret)
     return 0;
 }
 
+/* Also those of a UTF-16 text, between whose letters stand zeros. */
+static bool has_many_tag_directives(const char *data, size_t size)
+{
+    unsigned count = 0;
+    for (const char *at = data, *end = data + size; (at = memchr(at, '%', (size_t)(end - at))) != NULL;
+         at++) {
+        const char *c = at, *word = "%TAG";
+        for (; c < end && *word && (*c == *word || !*c); c++)
+            word += *c == *word;
+        if (!*word && ++count > YAML_MAX_TAG_DIRECTIVES)
+            return true;
+    }
+    return false;
+}
+
 int yaml_read(struct arena *arena, const char *file, const char *data, size_t size, struct node **ret,
               struct error *err)
 {
     if (size > YAML_MAX_SIZE)
         return error_set(err, EFBIG, "%s: larger than %d MiB", file, YAML_MAX_SIZE >> 20);
+    if (has_many_tag_directives(data, size))
+        return error_set(err, E2BIG, "%s: more than %d %%TAG directives", file, YAML_MAX_TAG_DIRECTIVES);
     __attribute__((cleanup(parser_cleanup))) struct reader r = {
         .arena = arena, .file = file, .data = data, .size = size, .err = err};
     if (!yaml_parser_initialize(&r.parser))
         mem_check(NULL);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)data, size);
+    arena_allow(arena, size);
     struct node *documents = node_new(arena, NODE_LIST, NULL);
     int e;
     do {

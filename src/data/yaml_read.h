@@ -3,17 +3,17 @@
  * YAML to node trees. Accepts what docker compose's reader accepts: anchors, aliases and merge keys are
  * resolved here, so that the trees that come out are plain. Map keys must be strings and unique.
  *
- * Hostile input costs at most a constant times its size: nesting, the number of nodes and what aliases may
- * add to them are limited, and so is the size of a file.
+ * Hostile input costs at most a constant times its size: nesting, the memory that values take and what
+ * aliases may add to them are limited, and so is the size of a file.
  */
 #include "base/error.h"
 #include "data/node.h"
 
 enum {
-    YAML_MAX_SIZE = 64 << 20,      /* bytes in a file */
-    YAML_MAX_DEPTH = 128,          /* nested maps and lists */
-    YAML_MAX_NODES = 8 << 20,      /* in a file */
-    YAML_MAX_ALIAS_NODES = 100000, /* that aliases may add beyond ten times what the file says itself */
+    YAML_MAX_SIZE = 128 << 20,      /* bytes in a file */
+    YAML_MAX_DEPTH = 128,           /* nested maps and lists */
+    YAML_MAX_TAG_DIRECTIVES = 100,  /* libyaml compares each with all */
+    YAML_MAX_ALIAS_WEIGHT = 100000, /* that aliases may add beyond ten times what the file says itself */
 };
 
 /*

@@ -60,7 +60,8 @@ static struct traits analyse(const char *text)
 {
     bool indicators = str_starts(text, "---") || str_starts(text, "..."), special = false, tabs = false;
     bool leading = false, trailing_space = false, trailing_break = false, break_space = false,
-         space_break = false, previous_space = false, previous_break = false, blank_before = true;
+         space_break = false, other_break = false, previous_space = false, previous_break = false,
+         blank_before = true;
     struct traits t = {.length = strlen(text)};
     size_t size, next_size = 0;
     unsigned next = *text ? decode(text, &next_size) : 0;
@@ -84,6 +85,7 @@ static struct traits analyse(const char *text)
             break_space |= previous_break;
         } else if (is_break(c)) {
             t.multi_line = true;
+            other_break |= c != '\n';
             leading |= at == 0;
             trailing_break |= last;
             space_break |= previous_space;
@@ -95,7 +97,7 @@ static struct traits analyse(const char *text)
     bool unquotable = break_space || space_break || tabs || special;
     t.plain = !indicators && !leading && !trailing_space && !trailing_break && !unquotable && !t.multi_line;
     t.single_quoted = !unquotable;
-    t.block = t.length && !trailing_space && !space_break && !special;
+    t.block = t.length && !trailing_space && !space_break && !other_break && !special;
     return t;
 }
 

@@ -177,9 +177,13 @@ static void bind_hook(struct service *service, const struct node *node, struct h
     hook->user = mem_strdup(service, node_get_text(node, "user"));
     hook->working_dir = mem_strdup(service, node_get_text(node, "working_dir"));
     hook->privileged = node_get_bool(node, "privileged");
-    node_foreach_entry (e, node_get(node, "environment"))
+    const struct node *environment = node_get(node, "environment");
+    size_t filled = 0;
+    if (node_is(environment, NODE_MAP))
+        hook->environment = mem_array(service, char *, environment->map.count + 1);
+    node_foreach_entry (e, environment)
         if (node_text(e->value))
-            hook->environment = strv_addf(service, hook->environment, "%s=%s", e->key, e->value->text);
+            hook->environment[filled++] = mem_printf(hook->environment, "%s=%s", e->key, e->value->text);
 }
 
 static void bind_hooks(struct service *service, const struct node *list, struct hook **array, size_t *count)
@@ -220,18 +224,27 @@ static void bind_networks(struct service *service, const struct node *map)
     }
 }
 
+/* The list is sorted, so that the addresses of a host stand together. */
 static void bind_hosts(struct service *service, const struct node *list)
 {
     if (!node_is(list, NODE_LIST) || list->list.count == 0)
         return;
     service->extra_hosts = omap_new(service);
-    node_foreach_item (i, list) {
-        const char *text = node_text(list->list.items[i]), *equals = text ? strchr(text, '=') : NULL;
+    struct node **items = list->list.items;
+    for (uint32_t i = 0, end; i < list->list.count; i = end) {
+        const char *text = node_text(items[i]), *equals = text ? strchr(text, '=') : NULL;
+        size_t length = equals ? (size_t)(equals - text) + 1 : 0;
+        end = i + 1;
         if (!equals)
             continue;
-        char *host = mem_strndup(NULL, text, (size_t)(equals - text));
-        char **addresses = omap_get(service->extra_hosts, host);
-        omap_set(service->extra_hosts, host, strv_add(service, addresses, equals + 1));
+        while (end < list->list.count && node_text(items[end]) &&
+               strncmp(items[end]->text, text, length) == 0)
+            end++;
+        char **addresses = mem_array(service->extra_hosts, char *, end - i + 1);
+        for (uint32_t k = i; k < end; k++)
+            addresses[k - i] = mem_strdup(addresses, items[k]->text + length);
+        char *host = mem_strndup(NULL, text, length - 1);
+        omap_set(service->extra_hosts, host, addresses);
         talloc_free(host);
     }
 }

@@ -187,9 +187,11 @@ static void host_from_text(struct schema_pass *pass, struct node *list, const st
     }
 }
 
+/* Without interpolation the elements are as they were written, and need not be strings. */
 static int by_text(const void *a, const void *b)
 {
-    return strcmp((*(struct node *const *)a)->text, (*(struct node *const *)b)->text);
+    const char *x = (*(struct node *const *)a)->text, *y = (*(struct node *const *)b)->text;
+    return strcmp(x ? x : "", y ? y : "");
 }
 
 static struct node *canon_hosts(struct schema_pass *pass, const struct schema_field *field UNUSED,

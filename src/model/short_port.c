@@ -106,12 +106,14 @@ static struct node *make_port(struct schema_pass *pass, const struct node *at, c
     return map;
 }
 
+struct port_target {
+    unsigned port;
+    char text[12];
+};
+
 static int by_text(const void *a, const void *b)
 {
-    char x[8], y[8];
-    snprintf(x, sizeof(x), "%u/", *(const unsigned *)a);
-    snprintf(y, sizeof(y), "%u/", *(const unsigned *)b);
-    return strcmp(x, y);
+    return strcmp(((const struct port_target *)a)->text, ((const struct port_target *)b)->text);
 }
 
 static struct node *expand_ports(struct schema_pass *pass, const struct node *at, const char *ip,
@@ -125,17 +127,19 @@ static struct node *expand_ports(struct schema_pass *pass, const struct node *at
         schema_error(pass, at, NULL, "port ranges make more than %d ports", SCHEMA_MAX_EXPANDED);
         return list;
     }
-    unsigned *targets = arena_array(pass->arena, unsigned, count);
-    for (unsigned i = 0; i < count; i++)
-        targets[i] = container.first + i;
+    struct port_target *targets = arena_array(pass->arena, struct port_target, count);
+    for (unsigned i = 0; i < count; i++) {
+        targets[i].port = container.first + i;
+        snprintf(targets[i].text, sizeof(targets[i].text), "%u/", targets[i].port);
+    }
     qsort(targets, count, sizeof(*targets), by_text);
     for (unsigned i = 0; i < count; i++) {
         char published[16] = "";
         if (host && count == 1 && host->last != host->first)
             snprintf(published, sizeof(published), "%u-%u", host->first, host->last);
         else if (host)
-            snprintf(published, sizeof(published), "%u", host->first + (targets[i] - container.first));
-        node_list_add(pass->arena, list, make_port(pass, at, ip, targets[i], published, protocol));
+            snprintf(published, sizeof(published), "%u", host->first + (targets[i].port - container.first));
+        node_list_add(pass->arena, list, make_port(pass, at, ip, targets[i].port, published, protocol));
     }
     return list;
 }

@@ -97,6 +97,10 @@ static void unknown_key(struct schema_pass *pass, const struct schema_object *ob
                         const struct node_entry *entry)
 {
     struct node at = {.file = entry->value->file, .line = entry->line, .col = entry->col};
+    if (pass->report->full) {
+        schema_error(pass, &at, NULL, "unknown key");
+        return;
+    }
     const struct schema_field *also = find_also(object, entry->key);
     const char *near = also ? also->key : nearest_key(pass, object, entry->key);
     const char *hint = misplaced_section(pass, object);

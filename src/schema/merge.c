@@ -7,36 +7,30 @@
 #include "data/history.h"
 #include "schema/types.h"
 
-/* A map with rows is an object, whose entries stand in the order of the table. */
-static bool is_object(const struct node *map)
-{
-    node_foreach_entry (e, map)
-        if (e->row)
-            return true;
-    return false;
-}
-
 static struct node *merge_maps(struct schema_pass *pass, struct node *base, struct node *over)
 {
+    bool removed = false, unordered = false;
     node_foreach_entry (e, over) {
         struct node_entry *before = node_entry(base, e->key);
         struct node *value = schema_merge(pass, e->row, before ? before->value : NULL, e->value);
-        if (!value) {
-            if (before)
-                history_removed(pass->history, base, before->key, before->value, e->value, "!reset");
-            node_remove(base, e->key);
-            continue;
-        }
+        if (!value && before)
+            history_removed(pass->history, base, before->key, before->value, e->value, "!reset");
         struct node_entry *entry = before;
         if (before)
             before->value = value;
-        else
+        else if (value)
             entry = node_set(pass->arena, base, e->key, value);
+        removed |= !value;
+        if (!value)
+            continue;
+        unordered |= !before && e->row; /* an object's entries stand in the order of the table */
         entry->row = e->row ? e->row : entry->row;
         entry->line = e->line;
         entry->col = e->col;
     }
-    if (is_object(base))
+    if (removed)
+        node_compact(base);
+    if (unordered)
         schema_order(base);
     return base;
 }

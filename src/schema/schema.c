@@ -27,6 +27,10 @@ char *schema_path_text(struct arena *arena, const struct schema_path *path)
 void schema_error(struct schema_pass *pass, const struct node *at, const char *hint, const char *fmt, ...)
 {
     cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    if (pass->report->full) {
+        pass->report->problem(pass->report, at, "", true, "", NULL);
+        return;
+    }
     va_list ap;
     va_start(ap, fmt);
     char *text = mem_vprintf(tmp, fmt, ap);
@@ -115,14 +119,10 @@ const struct schema_field *schema_find(const struct schema_object *object, const
     return NULL;
 }
 
-/* Rows come in the order of their table; what has no row comes last, by name. */
-static bool stands_before(const struct node_entry *a, const struct node_entry *b)
+static int by_row(const void *a, const void *b)
 {
-    if (a->row && b->row)
-        return (uintptr_t)a->row < (uintptr_t)b->row;
-    if (a->row || b->row)
-        return a->row != NULL;
-    return strcmp(a->key, b->key) < 0;
+    const struct node_entry *x = a, *y = b;
+    return ((uintptr_t)x->row > (uintptr_t)y->row) - ((uintptr_t)x->row < (uintptr_t)y->row);
 }
 
 void schema_order(struct node *map)
@@ -130,17 +130,21 @@ void schema_order(struct node *map)
     if (!node_is(map, NODE_MAP))
         return;
     struct node_entry *e = map->map.entries;
+    uint32_t count = map->map.count, rows = 0;
     bool moved = false;
-    for (uint32_t i = 1; i < map->map.count; i++) {
-        struct node_entry entry = e[i];
-        uint32_t at = i;
-        for (; at > 0 && stands_before(&entry, &e[at - 1]); at--)
-            e[at] = e[at - 1];
-        moved |= at != i;
-        e[at] = entry;
+    for (uint32_t i = 0; i < count; i++) {
+        moved |= i > 0 && e[i].row && (!e[i - 1].row || by_row(&e[i - 1], &e[i]) > 0);
+        rows += e[i].row != NULL;
     }
-    if (moved)
-        node_reindex(map);
+    if (!moved)
+        return;
+    struct node_entry *sorted = mem_array(NULL, struct node_entry, count);
+    for (uint32_t i = 0, row = 0, other = rows; i < count; i++)
+        sorted[e[i].row ? row++ : other++] = e[i];
+    qsort(sorted, rows, sizeof(*sorted), by_row);
+    memcpy(e, sorted, count * sizeof(*e));
+    talloc_free(sorted);
+    node_reindex(map);
 }
 
 void schema_put(struct arena *arena, const struct schema_object *object, struct node *map, const char *key,

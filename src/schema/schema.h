@@ -125,6 +125,7 @@ struct schema_path {
 struct schema_report {
     void (*problem)(struct schema_report *report, const struct node *at, const char *path, bool is_error,
                     const char *text, const char *hint);
+    bool full; /* further errors are only counted: they need no wording */
 };
 
 enum { SCHEMA_MAX_EXPANDED = 200000 }; /* objects that short forms of one pass may stand for */
@@ -173,7 +174,7 @@ enum schema_format { SCHEMA_YAML, SCHEMA_JSON, SCHEMA_HASH, SCHEMA_RAW_YAML, SCH
 struct node *schema_print(struct arena *arena, const struct schema_object *object, const struct node *tree,
                           enum schema_format format);
 
-/* Puts the entries of a canonical map into the order of the table. */
+/* Puts the entries of a canonical map into the order of the table; what has no row comes last, as it was. */
 void schema_order(struct node *map);
 /* Adds or replaces a value under one of the object's keys. */
 void schema_put(struct arena *arena, const struct schema_object *object, struct node *map, const char *key,

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
 
@@ -37,10 +38,28 @@ int fs_mkdir_p(const char *path, mode_t mode, struct error *err)
     return 0;
 }
 
+enum { PIPE_WAIT_MS = 2000 };
+
+/*
+ * A pipe with a name is waited for until somebody writes, but not for ever when nobody has it open for that:
+ * a read that does not block meets the end then, and EAGAIN while there is a writer.
+ */
+static int wait_for_writer(int fd, const char *path, char *first, size_t *ret_got, struct error *err)
+{
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    if (RETRY_EINTR(poll(&input, 1, PIPE_WAIT_MS)) != 0)
+        return 0;
+    ssize_t n = RETRY_EINTR(read(fd, first, 1));
+    if (n == 0)
+        return error_set(err, EPIPE, "'%s' is a pipe that nothing writes to", path);
+    *ret_got = n > 0;
+    return 0;
+}
+
 int fs_read_file(const void *owner, const char *path, size_t limit, char **ret, size_t *ret_size,
                  struct error *err)
 {
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? FS_ABSENT : error_errno(err, "open '%s'", path);
     struct stat st;
@@ -55,10 +74,15 @@ int fs_read_file(const void *owner, const char *path, size_t limit, char **ret, 
     /* Files of /proc and their like have no size. */
     size_t room = st.st_size > 0 ? (size_t)st.st_size + 1 : 4096, used = 0;
     room = room > limit + 1 ? limit + 1 : room;
-    char *data = mem_array(tmp, char, room);
+    char *data = mem_check(talloc_size(tmp, room));
+    int r = S_ISFIFO(st.st_mode) ? wait_for_writer(fd, path, data, &used, err) : 0;
+    if (r < 0)
+        return r;
+    if (fcntl(fd, F_SETFL, 0) < 0)
+        return error_errno(err, "'%s'", path);
     for (;;) {
         size_t got;
-        int r = fd_read_full(fd, data + used, room - used, &got, err);
+        r = fd_read_full(fd, data + used, room - used, &got, err);
         if (r < 0)
             return error_wrap(err, "'%s'", path);
         used += got;

@@ -95,6 +95,60 @@ static void test_alias_bomb_is_refused(void **state UNUSED)
     assert_non_null(strstr(err.text, "aliases make the document too large"));
 }
 
+/* Few values, but each of a million letters. */
+static void test_aliases_of_long_texts_are_refused(void **state UNUSED)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct buffer text = BUFFER_INIT(tmp);
+    buffer_add_str(&text, "t: &t ");
+    buffer_add_fill(&text, 'a', 1000000);
+    buffer_add_str(&text, "\nl: [");
+    for (int i = 0; i < 1000; i++)
+        buffer_add_str(&text, "*t,");
+    buffer_add_str(&text, "]\n");
+    struct node *documents;
+    struct error err = ERROR_INIT;
+    assert_true(yaml_read(arena_new(tmp), "f.yaml", text.data, text.size, &documents, &err) < 0);
+    assert_non_null(strstr(err.text, "aliases make the document too large"));
+}
+
+/* With letters of one byte and of two. */
+static void test_tag_directives_are_limited(void **state UNUSED)
+{
+    for (size_t width = 1; width <= 2; width++) {
+        cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+        struct buffer text = BUFFER_INIT(tmp);
+        for (int i = 0; i <= YAML_MAX_TAG_DIRECTIVES; i++) {
+            const char *line = mem_printf(tmp, "%%TAG !t%d! a\n", i);
+            for (; *line; line++)
+                buffer_add(&text, (const char[]){*line, '\0'}, width);
+        }
+        struct node *documents;
+        struct error err = ERROR_INIT;
+        assert_true(yaml_read(arena_new(tmp), "f.yaml", text.data, text.size, &documents, &err) < 0);
+        assert_string_equal(err.text, "f.yaml: more than 100 %TAG directives");
+    }
+}
+
+static const char *no_variable(const struct template_scope *scope UNUSED, const char *name UNUSED)
+{
+    return NULL;
+}
+
+static void test_values_of_dotenv_are_limited(void **state UNUSED)
+{
+    cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
+    struct buffer text = BUFFER_INIT(tmp);
+    struct error err = ERROR_INIT;
+    buffer_add_str(&text, "A=");
+    buffer_add_fill(&text, 'a', 1 << 20);
+    for (int i = 0; i < 100; i++)
+        buffer_printf(&text, "\nB%d=$A", i);
+    const struct template_scope scope = {.lookup = no_variable};
+    assert_true(dotenv_parse(text.data, &scope, omap_new(tmp), NULL, &err) < 0);
+    assert_string_equal(err.text, "line 65: variables make the values larger than 64 MiB");
+}
+
 static void test_depth_is_limited(void **state UNUSED)
 {
     char text[2 * YAML_MAX_DEPTH + 8];
@@ -109,13 +163,57 @@ static void test_depth_is_limited(void **state UNUSED)
 
 static void test_yaml_written_reads_the_same(void **state UNUSED)
 {
-    static const char *const texts[] = {
-        "",         "a",         " a",     "a ",           "a: b",   "a #b",  "#",     "- a",  "-",
-        "1",        "0x1F",      "true",   "null",         "~",      "yes",   "1:20",  "a\nb", "a\n",
-        "\n",       "\n\na\n\n", " a\nb",  "a \n",         "a\tb",   "\"'\\", "\x01",  "é",    "😀",
-        "2020-1-1", "[a]",       "{}",     "*x",           "&x",     "!x",    "%x",    "@x",   "`x",
-        "? x",      ": x",       "a\r\nb", "--- a",        "...",    "=",     "1_000", "1e3",  ".inf",
-        "+.5",      "08",        "a,b",    "\xe2\x80\xa8", "x\ty\nz"};
+    static const char *const texts[] = {"",
+                                        "a",
+                                        " a",
+                                        "a ",
+                                        "a: b",
+                                        "a #b",
+                                        "#",
+                                        "- a",
+                                        "-",
+                                        "1",
+                                        "0x1F",
+                                        "true",
+                                        "null",
+                                        "~",
+                                        "yes",
+                                        "1:20",
+                                        "a\nb",
+                                        "a\n",
+                                        "\n",
+                                        "\n\na\n\n",
+                                        " a\nb",
+                                        "a \n",
+                                        "a\tb",
+                                        "\"'\\",
+                                        "\x01",
+                                        "é",
+                                        "😀",
+                                        "2020-1-1",
+                                        "[a]",
+                                        "{}",
+                                        "*x",
+                                        "&x",
+                                        "!x",
+                                        "%x",
+                                        "@x",
+                                        "`x",
+                                        "? x",
+                                        ": x",
+                                        "a\r\nb",
+                                        "--- a",
+                                        "...",
+                                        "=",
+                                        "1_000",
+                                        "1e3",
+                                        ".inf",
+                                        "+.5",
+                                        "08",
+                                        "a,b",
+                                        "\xe2\x80\xa8",
+                                        "x\ty\nz",
+                                        "a\xe2\x80\xa8z\n"};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         cleanup_ctx TALLOC_CTX *tmp = mem_ctx();
         struct arena *arena = arena_new(tmp);
@@ -424,6 +522,9 @@ int main(void)
         cmocka_unit_test(test_yaml_errors_name_their_place),
         cmocka_unit_test(test_positions),
         cmocka_unit_test(test_alias_bomb_is_refused),
+        cmocka_unit_test(test_aliases_of_long_texts_are_refused),
+        cmocka_unit_test(test_tag_directives_are_limited),
+        cmocka_unit_test(test_values_of_dotenv_are_limited),
         cmocka_unit_test(test_depth_is_limited),
         cmocka_unit_test(test_yaml_written_reads_the_same),
         cmocka_unit_test(test_template),

@@ -10,8 +10,10 @@
 
 #include "lib/unit.h"
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 static char *scratch(void **state)
 {
@@ -56,6 +58,28 @@ static void test_files_without_a_size_have_limits_too(void **state UNUSED)
     assert_string_equal(data, "Linux\n");
     assert_int_equal(fs_read_file(tmp, "/proc/sys/kernel/ostype", 5, &data, NULL, &err), -EFBIG);
     assert_int_equal(fs_read_file(tmp, "/proc/filesystems", 1 << 20, &data, NULL, &err), 0);
+}
+
+static void *write_late(void *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC); /* blocks until the reader is there */
+    return (void *)(intptr_t)(fd < 0 || write(fd, "text", 4) != 4 || close(fd) < 0);
+}
+
+static void test_pipes_are_read_while_somebody_writes(void **state)
+{
+    char *dir = scratch(state), *path = mem_printf(dir, "%s/pipe", dir), *data;
+    struct error err = ERROR_INIT;
+    pthread_t writer;
+    void *failed;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(pthread_create(&writer, NULL, write_late, path), 0);
+    assert_int_equal(fs_read_file(dir, path, 100, &data, NULL, &err), 0);
+    assert_int_equal(pthread_join(writer, &failed), 0);
+    assert_null(failed);
+    assert_string_equal(data, "text");
+    assert_int_equal(fs_read_file(dir, path, 100, &data, NULL, &err), -EPIPE);
+    assert_non_null(strstr(err.text, "is a pipe that nothing writes to"));
 }
 
 static void test_opening_stays_beneath(void **state)
@@ -472,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_files_are_replaced_whole, remove_scratch),
         cmocka_unit_test(test_files_without_a_size_have_limits_too),
+        cmocka_unit_test_teardown(test_pipes_are_read_while_somebody_writes, remove_scratch),
         cmocka_unit_test_teardown(test_opening_stays_beneath, remove_scratch),
         cmocka_unit_test_teardown(test_removal_does_not_follow_links, remove_scratch),
         cmocka_unit_test_teardown(test_removal_of_deep_trees, remove_scratch),
