@@ -65,6 +65,11 @@ int loader_read(struct loader *l, const char *path, struct node **ret_documents,
     r = yaml_read(l->arena, name, data, size, ret_documents, err);
     if (r < 0)
         return r;
+    /* What documents merge into is checked after each of them, as after a file. */
+    uint32_t documents = (*ret_documents)->list.count;
+    l->file_count += documents > 1 ? documents - 1 : 0;
+    if (l->file_count > LOAD_MAX_FILES)
+        return error_set(err, E2BIG, "%s: more than %d files and documents", name, LOAD_MAX_FILES);
     node_foreach_item (i, *ret_documents)
         if ((*ret_documents)->list.items[i]->kind != NODE_MAP)
             return not_mapping((*ret_documents)->list.items[i], err);

@@ -122,7 +122,7 @@ static struct node *expand_ports(struct schema_pass *pass, const struct node *at
 {
     struct node *list = node_new(pass->arena, NODE_LIST, at);
     unsigned count = container.last - container.first + 1;
-    pass->expanded += count;
+    pass->expanded += count - 1; /* one for one is no blow-up */
     if (pass->expanded > SCHEMA_MAX_EXPANDED) {
         schema_error(pass, at, NULL, "port ranges make more than %d ports", SCHEMA_MAX_EXPANDED);
         return list;
