@@ -4,7 +4,7 @@ prepare()
 {
     compose_file <<'YML'
 services:
-  busy: {image: busybox, command: ["sh", "-c", "while :; do :; done"], mem_limit: 64m}
+  busy: {image: busybox, command: ["sh", "-c", "while :; do :; done"], mem_limit: 64m, stop_grace_period: 0s}
   idle: {image: busybox, command: ["sleep", "infinity"], init: true}
   off: {image: busybox, command: ["true"]}
 YML
@@ -52,9 +52,26 @@ has_processes()
     kill %1
 }
 
+# shows_often WORDS FILE: more than once.
+shows_often()
+{
+    [ "$(grep -oF -- "$1" "$2" | wc -l)" -ge 2 ]
+}
+
+# on_terminal FILE WORDS ARG...: the program on a terminal, whose text goes to FILE, until it has shown WORDS twice.
+on_terminal()
+{
+    local file=$1 words=$2 pid
+    shift 2
+    nsenter --net="/proc/$LAB_PID/ns/net" script -qfec "'$build/src/cli/compote' $*" "$file" </dev/null >/dev/null 2>&1 3>&- &
+    pid=$!
+    eventually test -s "$file"
+    eventually shows_often "$words" "$file"
+    kill $pid
+    wait $pid || true
+}
+
 @test "stats goes on until it is stopped, in its place on a terminal" {
-    in_lab timeout -s INT 5 script -qec "'$build/src/cli/compote' stats --no-trunc idle" typescript >/dev/null || true
-    NO_COLOR='' in_lab timeout -s INT 5 script -qec "'$build/src/cli/compote' --ansi always stats idle" colours >/dev/null || true
-    [ "$(grep -c 'CPU %' typescript)" -ge 2 ]
-    [ "$(grep -c $'\033\\[H' colours)" -ge 2 ]
+    on_terminal plain 'CPU %' stats --no-trunc idle
+    NO_COLOR='' on_terminal colours $'\033[H' --ansi always stats idle
 }
