@@ -196,7 +196,8 @@ int dotenv_parse(const char *text, const struct template_scope *scope, struct om
     p.scope = (struct template_scope){.lookup = lookup, .unset = unset, .data = &p};
     size_t size = 0;
     while (find_statement(&p)) {
-        cleanup_ctx TALLOC_CTX *tmp = p.tmp = mem_ctx();
+        cleanup_ctx TALLOC_CTX *statement = mem_ctx();
+        p.tmp = statement;
         char *key, *value;
         bool bare = false;
         unsigned line = p.line;
